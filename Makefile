@@ -1,0 +1,35 @@
+# Every chore is one line here, and .ci/run calls the same lines.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: install demo test lint docs bench clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[dev]'
+	touch $@
+
+demo: install
+	$(BIN)/lookalike demo
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: install
+	$(PIP) -e '.[docs]'
+	$(BIN)/sphinx-build -W -q -b html docs build/docs
+
+bench: install
+	$(BIN)/python benchmarks/build_clothing.py
+
+clean:
+	rm -rf $(VENV) build dist

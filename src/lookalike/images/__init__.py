@@ -1,0 +1,1 @@
+"""A folder of files becomes pixels: scan, decode, working copy. The only part that opens pictures (Pillow)."""

@@ -1,0 +1,1 @@
+"""Pixels become embeddings: the models, one loop that trains any of them (PyTorch)."""

@@ -1,0 +1,1 @@
+"""Embeddings become a map and clusters (scikit-learn, openTSNE, umap-learn)."""

@@ -1,0 +1,1 @@
+"""Embeddings become matches (faiss)."""

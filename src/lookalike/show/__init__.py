@@ -1,0 +1,1 @@
+"""Results become something to look at: pictures, a report (matplotlib)."""
