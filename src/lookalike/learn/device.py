@@ -1,0 +1,44 @@
+"""Where and how precisely to compute: device, mixed precision, uint8 images to floats."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lookalike.errors import SettingError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto`` takes CUDA, then MPS, then the processor; SettingError when the one asked for is not there."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    if not there.get(name, False):
+        usable = ", ".join(["auto", *(kind for kind in there if there[kind])])
+        raise SettingError(f"device={name!r} is not available here; use one of {usable}")
+    return torch.device(name)
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 is faster than fp32 there: on CUDA from Ampere on, on processors with AVX512-BF16 or AMX.
+
+    On other processors bf16 is emulated and several times slower, so what the processor says decides.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    abilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def autocast(device: torch.device) -> Any:
+    """The context in which networks run: bf16 where that is faster, else plain float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device))
+
+
+def to_floats(images: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 (m, s, s, 3) to floats (m, 3, s, s) in [0, 1] on the device, in the channels-last layout it already has."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
+    return tensor.permute(0, 3, 1, 2).float().div_(255)

@@ -1,0 +1,191 @@
+"""What every model offers, the dict of their names, and a trained model on disk.
+
+A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side of the images it wants) and
+
+* ``loss(images, progress) -> dict[str, Tensor]``: the terms whose sum is minimised; ``images`` (b, 3, s, s) floats in
+  [0, 1], ``progress`` the share of the training that is done. A model without it is found in closed form;
+* ``encode(images) -> Tensor``: codes (b, dim); of a VAE the posterior mean μ;
+* maybe ``decode(codes) -> Tensor``: images (b, 3, s, s) in [0, 1];
+* maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images.
+"""
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lookalike.errors import ModelError, SettingError
+from lookalike.learn.whitening import Whitening
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Progress = Callable[..., None]
+
+
+class Home(NamedTuple):
+    """Where a model lives and what is known of it without loading torch."""
+
+    module: str
+    name: str
+    size: int
+    dim: int = 64
+
+
+MODELS: dict[str, Home] = {
+    "vae": Home("vae", "VariationalAutoencoder", 64),
+    "sparse-ae": Home("autoencoder", "SparseAutoencoder", 64),
+    "ae": Home("autoencoder", "Autoencoder", 64),
+    "talk": Home("vae", "TalkVAE", 256, 256),
+    "pixels": Home("pixels", "PixelComponents", 32),
+}
+DEFAULT = "vae"
+
+
+def names() -> list[str]:
+    """The models that can be trained, the default first."""
+    return list(MODELS)
+
+
+def home(name: str) -> Home:
+    """Where the model is; SettingError when there is none of that name."""
+    if name not in MODELS:
+        raise SettingError(f"model={name!r} is unknown; it must be one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def image_size(name: str) -> int:
+    """Pixels a side of the images that the model wants. Does not load torch."""
+    return home(name).size
+
+
+def create(name: str, settings: dict[str, Any]) -> "nn.Module":
+    """A new model with random weights from its keyword arguments, ``dim`` and ``size`` among them."""
+    place = home(name)
+    model_class = getattr(import_module(f"lookalike.learn.{place.module}"), place.name)
+    try:
+        model: nn.Module = model_class(**settings)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"model {name!r} does not take these settings: {error}") from None
+    return model
+
+
+class Trained:
+    """A model that has seen the folder: images in, embeddings out, and back where there is a decoder.
+
+    ``network`` is the module, ``whitening`` what is applied to its codes; ``settings`` rebuild the network,
+    ``facts`` tell how the training went (steps, seconds, active units), ``history`` holds its loss terms.
+    """
+
+    def __init__(self, name: str, network: "nn.Module", *, settings: dict[str, Any], device: "torch.device") -> None:
+        self.name, self.network, self.settings, self.device = name, network.to(device).eval(), settings, device
+        self.whitening = Whitening(np.zeros(settings["dim"], np.float32), np.eye(settings["dim"], dtype=np.float32))
+        self.facts: dict[str, Any] = {}
+        self.history: dict[str, list[float]] = {}
+
+    @property
+    def size(self) -> int:
+        """Pixels a side of the images that ``encode`` wants."""
+        return int(self.settings["size"])
+
+    @property
+    def dim(self) -> int:
+        """Numbers in an embedding."""
+        return int(self.settings["dim"])
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the model can turn embeddings back into images."""
+        return hasattr(self.network, "decode")
+
+    def codes(self, images: np.ndarray) -> np.ndarray:
+        """Images uint8 (m, s, s, 3) to codes float32 (m, dim), before whitening."""
+        import torch
+
+        from lookalike.learn.device import autocast, to_floats
+
+        with torch.inference_mode(), autocast(self.device):
+            return self.network.encode(to_floats(images, self.device)).float().cpu().numpy()  # type: ignore[operator, no-any-return]
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim): whitened codes."""
+        return self.whitening.apply(self.codes(images))
+
+    def decode(self, embeddings: np.ndarray) -> np.ndarray:
+        """Embeddings float32 (m, dim) to images uint8 (m, s, s, 3); ModelError when there is no decoder."""
+        return self.decode_codes(self.whitening.undo(np.asarray(embeddings, np.float32)))
+
+    def decode_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Codes float32 (m, dim), as ``codes`` gives them, to images uint8 (m, s, s, 3)."""
+        import torch
+
+        if not self.decodes:
+            raise ModelError(f"model {self.name!r} has no decoder: it cannot reconstruct, walk or sample")
+        with torch.inference_mode():
+            images = self.network.decode(torch.from_numpy(codes).to(self.device)).float()  # type: ignore[operator]
+        return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()  # type: ignore[no-any-return]
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """What the model makes of images uint8 (m, s, s, 3): encoded and decoded again, same shape."""
+        return self.decode_codes(self.codes(images))
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """Invents ``n`` images uint8 (n, s, s, 3): decodes draws from N(0, 1), which is how whitened codes lie."""
+        return self.decode(np.random.default_rng(seed).standard_normal((n, self.dim)).astype(np.float32))
+
+    def save(self, folder: Path) -> None:
+        """Writes ``model.safetensors`` and ``model.json`` into a folder."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"network.{key}": value.contiguous().cpu() for key, value in self.network.state_dict().items()}
+        save_file({**tensors, **self.whitening.tensors()}, folder / "model.safetensors")
+        document = {"name": self.name, "settings": self.settings, "facts": self.facts, "history": self.history}
+        (folder / "model.json").write_text(json.dumps(document, indent=1))
+
+
+def load_model(folder: str | Path, device: str = "auto") -> Trained:
+    """The model that ``Trained.save`` wrote; ModelError when the folder does not hold one."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from lookalike.learn.device import pick_device
+
+    folder = Path(folder)
+    try:
+        document = json.loads((folder / "model.json").read_text())
+        trained = Trained(
+            document["name"],
+            create(document["name"], document["settings"]),
+            settings=document["settings"],
+            device=pick_device(device),
+        )
+        tensors = load_file(folder / "model.safetensors")
+        trained.whitening = Whitening.from_tensors(tensors)
+        state = {key.removeprefix("network."): value for key, value in tensors.items() if key.startswith("network.")}
+        trained.network.load_state_dict(state)
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"no usable model in {folder}: {error}; build the library again") from error
+    trained.facts, trained.history = document["facts"], document["history"]
+    return trained
+
+
+def embed(
+    trained: Trained, pixels: Any, slots: np.ndarray, *, batch_size: int = 256, progress: Progress | None = None
+) -> np.ndarray:
+    """Embeddings float32 (n, dim) of the images ``pixels[slots]``, in the order of ``slots``.
+
+    ``pixels`` is anything that an int array indexes to uint8 (m, size, size, 3). A larger ``batch_size`` uses more
+    memory; the result does not depend on it beyond rounding.
+    """
+    result = np.empty((len(slots), trained.dim), np.float32)
+    for start in range(0, len(slots), batch_size):
+        rows = slice(start, start + batch_size)
+        result[rows] = trained.encode(pixels[slots[rows]])
+        if progress:
+            progress("embed", min(start + batch_size, len(slots)), len(slots))
+    return result

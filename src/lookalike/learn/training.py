@@ -1,0 +1,169 @@
+"""The loop: fetch, forward, backward, step, report. It knows no model."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lookalike.errors import SettingError
+from lookalike.learn.checkpoint import Checkpoint
+from lookalike.learn.device import autocast, pick_device, to_floats
+from lookalike.learn.model import Progress, Trained, create, home
+from lookalike.learn.whitening import Whitening
+
+BATCH = 256
+LEARNING_RATE = 2e-3
+SAMPLE = 20_000
+"""Images of the folder from which whitening, and models found in closed form, are learned."""
+
+
+def default_epochs(n_images: int) -> float:
+    """How often each image is seen when nobody says: 40 times for 5,000 images, growing slower than the folder.
+
+    The number of images shown is 200,000 · (n/5000)^0.3, so a folder 30 times larger trains 2.8 times longer.
+    """
+    return float(200_000 * (n_images / 5000) ** 0.3 / n_images)
+
+
+def train(
+    name: str,
+    pixels: Any,
+    slots: np.ndarray,
+    *,
+    seed: int = 0,
+    epochs: float | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    settings: dict[str, Any] | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Trains the model ``name`` on the images ``pixels[slots]``.
+
+    ``pixels`` is anything that an int array indexes to uint8 (m, size, size, 3). ``epochs`` (default: from the number
+    of images) says how often each image is seen; more is better up to a plateau, and takes proportionally longer.
+    ``minutes`` ends the training early, by the clock: the result then depends on the machine's speed. ``settings`` are
+    keyword arguments of the model, ``dim`` among them. With a ``checkpoint`` folder the state is kept there about
+    every half minute, and a training that was interrupted goes on to the very same result.
+    """
+    place, target = home(name), pick_device(device)
+    settings = {"dim": place.dim, "size": place.size, **(settings or {})}
+    _check(settings, epochs, minutes)
+    torch.manual_seed(seed)
+    trained = Trained(name, create(name, settings), settings=settings, device=target)
+    n_steps = 0
+    if hasattr(trained.network, "loss"):
+        n_epochs = default_epochs(len(slots)) if epochs is None else epochs
+        n_steps = max(1, math.ceil(n_epochs * len(slots) / min(BATCH, len(slots))))
+    run = Run(trained, pixels, slots, n_steps=n_steps, seed=seed, limit=60 * minutes if minutes else math.inf)
+    run.go(Checkpoint(checkpoint, run.fingerprint()) if checkpoint else None, progress)
+    _finish(trained, pixels, slots, seed)
+    return trained
+
+
+def _check(settings: dict[str, Any], epochs: float | None, minutes: float | None) -> None:
+    if epochs is not None and not epochs >= 0:
+        raise SettingError(f"epochs={epochs} must be a number from 0 up")
+    if minutes is not None and not minutes > 0:
+        raise SettingError(f"minutes={minutes} must be a number above 0")
+    if not isinstance(settings["dim"], int) or settings["dim"] < 1:
+        raise SettingError(f"dim={settings['dim']!r} must be a whole number from 1 up")
+
+
+def _sample(slots: np.ndarray, seed: int) -> np.ndarray:
+    if len(slots) <= SAMPLE:
+        return slots
+    return slots[np.sort(np.random.default_rng([seed, 1]).choice(len(slots), SAMPLE, replace=False))]
+
+
+def _finish(trained: Trained, pixels: Any, slots: np.ndarray, seed: int) -> None:
+    """Whitening from a sample, and how many numbers of the code are in use (Burda et al., 2016: variance over 0.01)."""
+    sample = _sample(slots, seed)
+    codes = np.concatenate([trained.codes(pixels[sample[i : i + BATCH]]) for i in range(0, len(sample), BATCH)])
+    trained.whitening = Whitening.fit(codes)
+    trained.facts["active_units"] = int((codes.var(0) > 0.01).sum())
+    trained.facts["images"] = len(slots)
+
+
+class Run:
+    """One training: the network, its optimiser, and where it stands. Every step draws from its own seed alone."""
+
+    def __init__(
+        self, trained: Trained, pixels: Any, slots: np.ndarray, *, n_steps: int, seed: int, limit: float
+    ) -> None:
+        self.trained, self.pixels, self.slots = trained, pixels, slots
+        self.n_steps, self.seed, self.limit = n_steps, seed, limit
+        self.step, self.seconds = 0, 0.0
+        self.history: dict[str, list[float]] = {}
+        if n_steps:
+            self.optimizer = torch.optim.AdamW(trained.network.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What must be the same for an interrupted training to go on."""
+        settings = {"name": self.trained.name, "settings": self.trained.settings, "seed": self.seed}
+        return {**settings, "n_steps": self.n_steps, "n_images": len(self.slots), "batch": BATCH}
+
+    def go(self, checkpoint: Checkpoint | None, progress: Progress | None) -> None:
+        """Trains from where it stands to the end."""
+        if not (checkpoint and checkpoint.restore(self)) and hasattr(self.trained.network, "prepare"):
+            sample = self.pixels[_sample(self.slots, self.seed)]
+            self.trained.network.prepare(to_floats(sample, self.trained.device))  # type: ignore[operator]
+        self.trained.network.train()
+        try:
+            for rows in self._batches():
+                self._advance(rows, progress)
+                if checkpoint:
+                    checkpoint.keep(self)
+        finally:
+            self.trained.network.eval()
+        self.trained.history = self.history
+        self.trained.facts |= {
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "capped": self.step < self.n_steps,
+        }
+
+    def _batches(self) -> Iterator[np.ndarray]:
+        """Slots of one batch after another, each epoch in an order of its own, from the present step to the last."""
+        size = min(BATCH, len(self.slots))
+        per_epoch = max(1, len(self.slots) // size)
+        order, drawn_for = np.empty(0, np.int64), -1
+        while self.step < self.n_steps and self.seconds < self.limit:
+            epoch, place = divmod(self.step, per_epoch)
+            if epoch != drawn_for:
+                order, drawn_for = np.random.default_rng([self.seed, 0, epoch]).permutation(self.slots), epoch
+            yield np.sort(order[place * size : (place + 1) * size])
+
+    def _advance(self, rows: np.ndarray, progress: Progress | None) -> None:
+        start = time.monotonic()
+        torch.manual_seed(hash((self.seed, self.step)) & 0x7FFFFFFF)
+        done = max(self.step / self.n_steps, self.seconds / self.limit)
+        for group in self.optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * _rate(done, self.n_steps)
+        images = to_floats(self.pixels[rows], self.trained.device)
+        with autocast(self.trained.device):
+            terms = self.trained.network.loss(images, done)  # type: ignore[operator]
+        loss = torch.stack(list(terms.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.step += 1
+        self.seconds += time.monotonic() - start
+        if self.step % 20 == 0 or self.step == self.n_steps:
+            self._note(terms)
+        if progress:
+            progress("train", self.step, self.n_steps)
+
+    def _note(self, terms: dict[str, torch.Tensor]) -> None:
+        for key, value in [("step", self.step), *((key, float(term.detach())) for key, term in terms.items())]:
+            self.history.setdefault(key, []).append(value)
+
+
+def _rate(done: float, n_steps: int) -> float:
+    """Share of the learning rate: rises over the first steps, then falls along a cosine to zero."""
+    rise = max(0.02, min(0.2, 20 / n_steps))
+    return done / rise + 1e-2 if done < rise else 0.5 * (1 + math.cos(math.pi * (done - rise) / (1 - rise)))
