@@ -1,0 +1,265 @@
+"""What stays on disk between stages: one folder, one header, one version number (docs/design/library-format.md).
+
+A stage commits whole or not at all: its files are written under names that nobody refers to yet, then ``library.json``
+is replaced by one that does. Whatever the header does not name does not exist, and is swept away by the next writer.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
+
+if TYPE_CHECKING:
+    import pandas
+
+FORMAT, VERSION = "lookalike", 1
+HEADER = "library.json"
+MAX_HEADER = 64 << 20
+"""Bytes: a longer header is not read."""
+WORKING, TRAINING = "working", "training"
+"""Sub-folders that no stage owns: the working copy with the thumbnails, and the state of a training under way."""
+
+Content = Any  # a DataFrame, an array, or a callable that fills a folder
+Result = TypeVar("Result")
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short name for what a stage was made from: equal parts, equal name. Parts are whatever JSON can hold."""
+    return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
+
+
+class LibraryFolder:
+    """A library on disk: its header in memory, its tables and arrays read when asked for.
+
+    The header is the snapshot that this object shows; ``refresh`` reads it again. Nothing in a library is unpickled.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.header = _read_header(self.path)
+
+    @classmethod
+    def create(cls, path: str | Path, folder: str | Path) -> "LibraryFolder":
+        """The library at ``path`` for the pictures in ``folder``, a new one where there is none yet."""
+        path = Path(path)
+        if not (path / HEADER).exists():
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise LibraryError(f"{path} exists and is not a library; choose another place with -o")
+            path.mkdir(parents=True, exist_ok=True)
+            header = {"format": FORMAT, "format_version": VERSION, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+            _write_header(path, {**header, "folder": str(Path(folder).resolve()), "generation": 0, "stages": {}})
+        return cls(path)
+
+    @property
+    def folder(self) -> Path:
+        """The pictures' folder, as it was when the library was made."""
+        return Path(self.header["folder"])
+
+    @property
+    def working(self) -> Path:
+        """Where the working copy and the thumbnails lie; deletable."""
+        return self.path / WORKING
+
+    @property
+    def training(self) -> Path:
+        """Where an unfinished training keeps its state."""
+        return self.path / TRAINING
+
+    def refresh(self) -> None:
+        """Takes up what others have committed since."""
+        self.header = _read_header(self.path)
+
+    def has(self, stage: str, made_from: str | None = None) -> bool:
+        """Whether the stage is committed, and from what ``made_from`` names when that is given."""
+        record = self.header["stages"].get(stage)
+        return record is not None and (made_from is None or record["made_from"] == made_from)
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """What the stage noted of itself; LibraryError when it is not committed."""
+        facts: dict[str, Any] = self._record(stage)["facts"]
+        return facts
+
+    def made_from(self, stage: str) -> str:
+        """The fingerprint of what the stage was made from."""
+        return str(self._record(stage)["made_from"])
+
+    def seconds(self) -> dict[str, float]:
+        """How long each committed stage took."""
+        return {stage: record["seconds"] for stage, record in self.header["stages"].items()}
+
+    def table(self, name: str, stage: str) -> "pandas.DataFrame":
+        """The table ``name`` of a committed stage."""
+
+        def read(path: Path) -> "pandas.DataFrame":
+            import pyarrow.parquet
+
+            return pyarrow.parquet.read_table(path).to_pandas()
+
+        return self._read(stage, name, read)
+
+    def array(self, name: str, stage: str) -> np.ndarray:
+        """The array ``name`` of a committed stage, mapped into memory, read only."""
+        return self._read(stage, name, lambda path: np.load(path, mmap_mode="r", allow_pickle=False))
+
+    def place(self, name: str, stage: str) -> Path:
+        """The folder ``name`` of a committed stage."""
+        return self._read(stage, name, lambda path: path)
+
+    def _record(self, stage: str) -> dict[str, Any]:
+        if stage not in self.header["stages"]:
+            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); run `lookalike build` again")
+        record: dict[str, Any] = self.header["stages"][stage]
+        return record
+
+    def _read(self, stage: str, name: str, read: Callable[[Path], Result]) -> Result:
+        """Reads a file of a stage; once more from a fresh header when a writer replaced it in between."""
+        for attempt in (1, 2):
+            try:
+                path = self.path / self._record(stage)["files"][name]
+                if not path.exists():
+                    raise FileNotFoundError(path)
+                return read(path)
+            except (OSError, KeyError, ValueError) as error:
+                if attempt == 2 or not isinstance(error, FileNotFoundError):
+                    raise LibraryError(
+                        f"{self.path}: {name} of stage {stage} cannot be read ({error}); run `lookalike build` again"
+                    ) from error
+                self.refresh()
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the library for writing; LibraryBusyError at once when another process holds it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise LibraryBusyError(
+                f"another process is writing to {self.path}; wait until it is done, or stop it"
+            ) from None
+        try:
+            self.refresh()
+            self._sweep()
+            yield
+        finally:
+            lock.release()
+
+    def commit(
+        self,
+        stage: str,
+        contents: Mapping[str, Content],
+        *,
+        made_from: str,
+        facts: Mapping[str, Any] | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """Puts a stage's results into the library, all of them or, when interrupted, none.
+
+        ``contents`` maps names to a DataFrame (kept as Parquet), an array (``.npy``), or a callable that fills the
+        folder it is given. Call it inside ``writing``.
+        """
+        generation = self.header["generation"] + 1
+        files = {name: self._write(f"{name}-{generation}", content) for name, content in contents.items()}
+        record = {"made_from": made_from, "files": files, "facts": dict(facts or {}), "seconds": round(seconds, 3)}
+        stages = {**self.header["stages"], stage: record}
+        self.header = {**self.header, "generation": generation, "stages": stages}
+        _write_header(self.path, self.header)
+        self._sweep()
+
+    def note(self, **entries: Any) -> None:
+        """Keeps entries in the header beside the stages. Call it inside ``writing``."""
+        self.header = {**self.header, **entries}
+        _write_header(self.path, self.header)
+
+    def forget(self, *stages: str) -> None:
+        """Takes stages out of the library. Call it inside ``writing``."""
+        kept = {stage: record for stage, record in self.header["stages"].items() if stage not in stages}
+        self.header = {**self.header, "stages": kept}
+        _write_header(self.path, self.header)
+        self._sweep()
+
+    def _write(self, name: str, content: Content) -> str:
+        if callable(content):
+            content(self.path / name)
+        elif isinstance(content, np.ndarray):
+            name += ".npy"
+            np.save(self.path / name, content, allow_pickle=False)
+        else:
+            import pyarrow
+            import pyarrow.parquet
+
+            name += ".parquet"
+            pyarrow.parquet.write_table(
+                pyarrow.Table.from_pandas(content, preserve_index=False), self.path / name, compression="zstd"
+            )
+        _flush(self.path / name)
+        return name
+
+    def _sweep(self) -> None:
+        """Removes what the header does not name: replaced files, and what an interrupted writer left."""
+        named = {file for record in self.header["stages"].values() for file in record["files"].values()}
+        for path in self.path.iterdir():
+            if path.name in named | {HEADER, WORKING, TRAINING, "lock"}:
+                continue
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Has the operating system put a file, or a folder's files, on the disk."""
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+
+
+def _write_header(path: Path, header: dict[str, Any]) -> None:
+    fresh = path / f"{HEADER}.new"
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(header, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path / HEADER)
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    file = path / HEADER
+    if not file.is_file():
+        raise LibraryError(f"{path} is not a library (it has no {HEADER}); make one with `lookalike build FOLDER`")
+    try:
+        if file.stat().st_size > MAX_HEADER:
+            raise ValueError(f"it is larger than {MAX_HEADER} bytes")
+        header = json.loads(file.read_text(encoding="utf-8"))
+        _check_header(header)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LibraryError(f"{file} is damaged ({error}); build the library again in another place") from error
+    if header["format_version"] > VERSION:
+        raise LibraryVersionError(
+            f"{path} has format {header['format_version']}, this version reads up to {VERSION}; update Lookalike"
+        )
+    return dict(header)
+
+
+def _check_header(header: Any) -> None:
+    """What a stranger's header must look like; above all, no file of it may lie outside the library."""
+    if header["format"] != FORMAT or not isinstance(header["format_version"], int):
+        raise ValueError(f"format {header['format']!r}, not {FORMAT!r}")
+    if header["format_version"] > VERSION:
+        return
+    if not isinstance(header["folder"], str) or not isinstance(header["generation"], int):
+        raise ValueError("folder or generation is missing")
+    for stage, record in header["stages"].items():
+        if not isinstance(record["facts"], dict) or not isinstance(record["made_from"], str):
+            raise ValueError(f"stage {stage} is not described")
+        for name in record["files"].values():
+            if name != Path(name).name or name in {"", ".", ".."} or "\\" in name or "\0" in name:
+                raise ValueError(f"stage {stage} names a file outside the library")

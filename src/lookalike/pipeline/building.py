@@ -1,0 +1,61 @@
+"""``build``: the whole way from a folder to a library, readable as a page."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import SettingError
+from lookalike.library import LibraryFolder
+from lookalike.pipeline.library import Library
+from lookalike.pipeline.settings import Settings
+from lookalike.pipeline.stages import Stages
+
+
+def build(
+    folder: str | Path,
+    output: str | Path | None = None,
+    *,
+    device: str = "auto",
+    progress: Callable[..., None] | None = None,
+    **settings: Any,
+) -> Library:
+    """Makes a library of the pictures in ``folder``: decode, train, embed, index, project, cluster.
+
+    ``folder`` is searched recursively and never written to. The library goes to ``output``, by default
+    ``NAME.lookalike`` in the working directory. Where it exists already, the build goes on from where it stopped, and
+    a setting that differs redoes what depends on it. ``settings`` are those of `lookalike.pipeline.Settings`:
+    ``model``, ``n_clusters``, ``projection``, ``epochs``, ``minutes``, ``random_state`` and others. ``device`` is
+    ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as ``progress(stage, done, total, note="")``.
+
+    Raises `FolderError` when there is nothing to read, `SettingError` for a setting that cannot be, `LibraryError`
+    when ``output`` is something else than a library, `LibraryBusyError` when another process is building it.
+    """
+    place = library_path(folder, output)
+    Settings.merged({}, settings)
+    files = LibraryFolder.create(place, folder)
+    with files.writing():
+        chosen = Settings.merged(files.header.get("settings", {}), settings)
+        files.note(settings=chosen.as_dict(), folder=str(Path(folder).resolve()))
+        stages = Stages(files, chosen, device=device, progress=progress)
+        stages.images()
+        stages.model()
+        stages.embeddings()
+        stages.index()
+        stages.map()
+        stages.clusters()
+    return Library(files, device=device)
+
+
+def library_path(folder: str | Path, output: str | Path | None = None) -> Path:
+    """Where the library of a folder goes: ``output``, or ``NAME.lookalike`` in the working directory.
+
+    Never into the folder itself: asked for by name that is a SettingError, by default it goes beside the folder.
+    """
+    inside_of = Path(folder).resolve()
+    if output is None:
+        name = f"{inside_of.name or 'pictures'}.lookalike"
+        here = Path.cwd().resolve()
+        return inside_of.parent / name if here.is_relative_to(inside_of) else Path(name)
+    if Path(output).resolve().is_relative_to(inside_of):
+        raise SettingError(f"output={str(output)!r} lies in the folder of pictures, which is never written to")
+    return Path(output)

@@ -1,0 +1,35 @@
+"""The truth, when there is one: the first sub-folder, or a CSV of the user's. Used for scoring only."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lookalike.errors import SettingError
+
+
+def labels_from(source: str | Path, file_names: pd.Series) -> np.ndarray:
+    """A label, or None, for each file name: object (n,).
+
+    ``source`` is ``folders``, or a CSV file with a column ``file_name`` and a column ``label`` (or ``class`` or
+    ``group``, or else its second column); an empty cell, or a name that is not in it, is no label.
+    """
+    if str(source) == "folders":
+        return np.array([name.split("/", 1)[0] if "/" in name else None for name in file_names], object)
+    table = _read(Path(source))
+    column = next((name for name in ("label", "class", "group") if name in table), table.columns[1])
+    known = dict(zip(table["file_name"], table[column], strict=True))
+    labels = np.array([known.get(name) or None for name in file_names], object)
+    if not labels.astype(bool).any():
+        raise SettingError(f"no file_name in {source} is an image of the library; names are relative to the folder")
+    return labels
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise SettingError(f"labels={str(path)!r} cannot be read as CSV: {error}") from None
+    if "file_name" not in table or table.shape[1] < 2:
+        raise SettingError(f"{path} needs the columns file_name and label; it has {', '.join(table.columns)}")
+    return table

@@ -1,0 +1,284 @@
+"""``Library``: what a built library answers."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+
+from lookalike import learn, metrics, organize, search
+from lookalike.errors import LibraryError, SettingError
+from lookalike.images import Pixels, Thumbnails, load
+from lookalike.library import LibraryFolder
+from lookalike.pipeline.labels import labels_from
+from lookalike.pipeline.settings import Settings
+from lookalike.pipeline.stages import Progress, Stages
+
+Query = str | Path | bytes | IO[bytes] | np.ndarray
+MOST_QUERIES = 5_000
+"""Images for which ``evaluate`` computes the mean average precision, which takes a full ranking of each."""
+
+
+def open(path: str | Path, *, device: str = "auto") -> "Library":
+    """Opens the library at ``path``; LibraryError when there is none, or it was not built to the end of a stage yet."""
+    return Library(LibraryFolder(path), device=device)
+
+
+class Library:
+    """A folder of pictures that has been looked at: its images, its clusters, its map, and what looks like what.
+
+    Made by `lookalike.build` or `lookalike.open`. It shows the state that was committed when it was opened.
+    """
+
+    def __init__(self, files: LibraryFolder, *, device: str = "auto") -> None:
+        self._files, self._device = files, device
+
+    def __repr__(self) -> str:
+        return f"<Library {self.path}>"
+
+    @property
+    def path(self) -> Path:
+        """The folder that Lookalike writes."""
+        return self._files.path
+
+    @property
+    def folder(self) -> Path:
+        """The pictures' folder."""
+        return self._files.folder
+
+    @property
+    def settings(self) -> Settings:
+        """How it was made."""
+        return Settings.merged(self._files.header.get("settings", {}), {})
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """One row per image: file_name, width, height, label, cluster, cluster_name, projection_x, projection_y,
+        embedding.
+
+        ``label`` is the first sub-folder (None for images that lie in none). Columns of stages that are not built yet
+        are missing.
+        """
+        table = self._rows[["file_name", "width", "height"]].copy()
+        table["label"] = labels_from("folders", table["file_name"])
+        if self._files.has("clusters"):
+            table["cluster"] = self.clusters
+            table["cluster_name"] = [self.cluster_names.get(number, "none") for number in self.clusters]
+        if self._files.has("map"):
+            table["projection_x"], table["projection_y"] = np.array(self.layout).T
+        if self._files.has("embeddings"):
+            table["embedding"] = list(np.array(self.embeddings))
+        return table
+
+    @cached_property
+    def skipped(self) -> pd.DataFrame:
+        """Files that look like pictures and could not be read: file_name, reason."""
+        return self._files.table("skipped", "images")
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """float32 (n, dim), a row per image, in the order of ``images``."""
+        return self._files.array("embeddings", "embeddings")
+
+    @property
+    def layout(self) -> np.ndarray:
+        """The map: float32 (n, 2)."""
+        return self._files.array("map", "map")
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """int32 (n,); -1 is none."""
+        return np.array(self._files.array("clusters", "clusters"))
+
+    @property
+    def cluster_names(self) -> dict[int, str]:
+        """What each cluster is called."""
+        return {int(number): name for number, name in self._files.facts("clusters")["names"].items()}
+
+    @cached_property
+    def model(self) -> learn.Trained:
+        """The model, ready to encode."""
+        return learn.load_model(self._files.place("model", "model"), self._device)
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        """Small pictures, by ``slots``."""
+        return Thumbnails(self._files.working)
+
+    @property
+    def slots(self) -> np.ndarray:
+        """Where in the working copy each image lies: int64 (n,)."""
+        return np.asarray(self._rows["slot"])
+
+    def thumbnail(self, row: int) -> np.ndarray:
+        """The small picture of the image in this row of ``images``: uint8 (h, w, 3), longest side 128."""
+        return self.thumbnails.array(int(self.slots[row]))
+
+    def pixels(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """What the model sees of the images in these rows: uint8 (m, size, size, 3)."""
+        return Pixels(self._files.working)[self.slots[np.asarray(rows, np.int64)]]
+
+    def row(self, file_name: str) -> int:
+        """The row of an image by its name; SettingError when there is none."""
+        found = np.flatnonzero(self._rows["file_name"].to_numpy() == file_name)
+        if not len(found):
+            raise SettingError(f"{file_name!r} is not in {self.path}; names are relative to {self.folder}, with /")
+        return int(found[0])
+
+    def encode(self, query: Query | Sequence[Query]) -> np.ndarray:
+        """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays."""
+        return self.model.encode(self._seen(query))
+
+    def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
+        """The ``n`` images that look most like the query, nearest first: rank, file_name, distance, cluster.
+
+        ``query`` is any readable picture, in the folder or not. A list of pictures gives one table with the number of
+        the query in front. Distances are Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite.
+        ImageError when a query cannot be read; SettingError when ``n`` is below 1.
+        """
+        rows, distances = self._index.search(self.encode(query), n)
+        tables = [
+            pd.DataFrame(
+                {
+                    "query": number,
+                    "rank": np.arange(1, len(found) + 1),
+                    "file_name": self._rows["file_name"].to_numpy()[found],
+                    "distance": distances[number],
+                    "cluster": self.clusters[found] if self._files.has("clusters") else -1,
+                }
+            )
+            for number, found in enumerate(rows)
+        ]
+        return (
+            pd.concat(tables, ignore_index=True)
+            if isinstance(query, (list, tuple))
+            else tables[0].drop(columns="query")
+        )
+
+    def cluster(self, *, progress: Progress | None = None, **settings: Any) -> "Library":
+        """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`."""
+        if unknown := set(settings) - {"n_clusters", "method", "space"}:
+            raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")
+        return self._redo(Stages.clusters, settings, progress)
+
+    def map(self, projection: str | None = None, *, progress: Progress | None = None) -> "Library":
+        """Lays the map out again: ``tsne``, ``umap`` or ``pca``; None lays out what is settled."""
+        return self._redo(Stages.map, {"projection": projection} if projection else {}, progress)
+
+    def project(self, projection: str, *, progress: Progress | None = None) -> np.ndarray:
+        """Another layout, float32 (n, 2), without changing the library's map."""
+        seed = self.settings.random_state
+        return organize.project(np.array(self.embeddings), projection, seed=seed, progress=progress)
+
+    def typical(self, n: int = 12) -> dict[int, np.ndarray]:
+        """Rows of the ``n`` images nearest to each cluster's centre, nearest first."""
+        return organize.typical(np.array(self.embeddings), self.clusters, n)
+
+    def evaluate(self, labels: str | Path = "folders") -> dict[str, Any]:
+        """How well clusters and search agree with labels: the first sub-folder, or a CSV of file_name and label.
+
+        Gives images, classes, clusters, and between 0 and 1 acc, nmi, ari, precision_at_10, knn_accuracy (of the
+        nearest image), map (mean average precision; over 5,000 queries at most). SettingError without labels.
+        """
+        truth = labels_from(labels, self._rows["file_name"])
+        codes, classes = pd.factorize(truth)
+        if len(classes) < 2:
+            raise SettingError(f"labels={str(labels)!r} gives {len(classes)} label(s) for {self.path}; two are needed")
+        embeddings, clusters = np.array(self.embeddings), self.clusters
+        neighbors = self._index.neighbors(min(51, len(embeddings)))[0]
+        return {
+            "images": int((codes >= 0).sum()),
+            "classes": len(classes),
+            "clusters": len(np.unique(clusters[clusters >= 0])),
+            "acc": metrics.clustering_accuracy(clusters, codes),
+            "nmi": metrics.normalized_mutual_information(clusters, codes),
+            "ari": metrics.adjusted_rand_index(clusters, codes),
+            "precision_at_10": metrics.precision_at(neighbors, codes, min(10, neighbors.shape[1] - 1)),
+            "knn_accuracy": metrics.knn_accuracy(neighbors, codes, 1),
+            "map": metrics.mean_average_precision(embeddings, codes, n_queries=MOST_QUERIES),
+        }
+
+    def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures as the model sees them, and what it makes of them: uint8 (m, size, size, 3) each."""
+        seen = self._seen(query)
+        return seen, self.model.reconstruct(seen)
+
+    def between(self, first: Query, second: Query, steps: int = 8) -> np.ndarray:
+        """A walk from one picture to another through the code: uint8 (steps, size, size, 3), ends included."""
+        if steps < 2:
+            raise SettingError(f"steps={steps} must be at least 2, the two ends")
+        start, end = self.model.codes(self._seen([first, second]))
+        share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+        return self.model.decode_codes((1 - share) * start + share * end)
+
+    def sample(self, n: int = 8, seed: int = 0) -> np.ndarray:
+        """Invents ``n`` pictures: uint8 (n, size, size, 3)."""
+        return self.model.sample(n, seed)
+
+    def info(self) -> dict[str, Any]:
+        """What is in the library: settings, versions, counts, seconds, facts of each stage."""
+        header, stages = self._files.header, self._files.header["stages"]
+        return {
+            "library": str(self.path),
+            **{key: header[key] for key in ("folder", "created", "format_version")},
+            "settings": header.get("settings", {}),
+            "seconds": self.seconds(),
+            "stages": {stage: record["facts"] for stage, record in stages.items()},
+            "finished": "clusters" in stages,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """What ``build`` made, in short: library, images, skipped, model, clusters, seconds."""
+        facts = self._files.facts("images")
+        return {
+            "library": str(self.path),
+            "images": facts["images"],
+            "skipped": facts["skipped"],
+            "model": self._files.facts("model")["name"],
+            "clusters": len(self.cluster_names),
+            "seconds": self.seconds(),
+        }
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of each stage, and in total: scan, decode, train, embed, project, cluster, index."""
+        spent = self._files.seconds()
+        result = {"scan": self._files.facts("images")["scan_seconds"]} if "images" in spent else {}
+        for stage, parts in _PARTS.items():
+            if any(part in spent for part in parts):
+                result[stage] = round(sum(spent.get(part, 0.0) for part in parts), 3)
+        return {**result, "total": round(sum(result.values()), 3)}
+
+    def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
+        """Pictures as the model wants them: uint8 (m, size, size, 3)."""
+        queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
+        return np.stack([load(one, size=self.model.size, fit=self.settings.fit) for one in queries])
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        return self._files.table("images", "images")
+
+    @cached_property
+    def _index(self) -> search.ExactIndex:
+        return search.ExactIndex(np.array(self.embeddings))
+
+    def _redo(self, stage: Callable[[Stages], None], given: dict[str, Any], progress: Progress | None) -> "Library":
+        with self._files.writing():
+            chosen = Settings.merged(self._files.header.get("settings", {}), given)
+            if not self._files.has("embeddings"):
+                raise LibraryError(f"{self.path} has no embeddings yet; run `lookalike build` to the end first")
+            stage(Stages(self._files, chosen, device=self._device, progress=progress))
+            self._files.note(settings=chosen.as_dict())
+        self.__dict__.pop("images", None)
+        return self
+
+
+_PARTS = {
+    "decode": ["images"],
+    "train": ["model"],
+    "embed": ["embeddings"],
+    "project": ["map"],
+    "cluster": ["manifold", "clusters"],
+    "index": ["index"],
+}

@@ -1,0 +1,70 @@
+"""What can be said about a library before it is built; kept in it, so that running again needs no repetition."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from lookalike.errors import SettingError
+from lookalike.images import FITS
+from lookalike.learn import DEFAULT, names
+from lookalike.organize import CLUSTERINGS, PROJECTIONS
+
+SPACES = ("embedding", "manifold", "map")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a library is made. Each setting can be given to ``build``; what is not given is what it was the last time.
+
+    model: what turns images into embeddings; ``lookalike.learn.names()`` lists them.
+    model_settings: keyword arguments of the model, such as ``{"dim": 128, "beta": 4.0}``.
+    fit: how an oblong picture becomes a square: ``squash``, ``pad`` or ``crop``.
+    epochs: how often the training sees each image; None decides by the number of images. More is better, and slower.
+    minutes: ends the training by the clock; the library then depends on the machine's speed.
+    random_state: of everything random. Same folder, same number, same machine: same library.
+    projection: the map: ``tsne``, ``umap`` or ``pca``.
+    n_clusters: K, or ``auto`` for the K whose clusters are best apart (silhouette).
+    method: ``kmeans``, ``gmm``, ``hdbscan`` (decides on K by itself) or ``ward``.
+    space: what is clustered: the ``embedding``, its ``manifold`` (UMAP in 10 dimensions) or the ``map``.
+    """
+
+    model: str = DEFAULT
+    model_settings: dict[str, Any] = field(default_factory=dict)
+    fit: str = "squash"
+    epochs: float | None = None
+    minutes: float | None = None
+    random_state: int = 0
+    projection: str = "tsne"
+    n_clusters: int | str = "auto"
+    method: str = "kmeans"
+    space: str = "manifold"
+
+    def __post_init__(self) -> None:
+        _one_of("model", self.model, names())
+        _one_of("fit", self.fit, FITS)
+        _one_of("projection", self.projection, PROJECTIONS)
+        _one_of("method", self.method, CLUSTERINGS)
+        _one_of("space", self.space, SPACES)
+        if not isinstance(self.random_state, int) or self.random_state < 0:
+            raise SettingError(f"random_state={self.random_state!r} must be a whole number from 0 up")
+        if self.n_clusters != "auto" and (not isinstance(self.n_clusters, int) or self.n_clusters < 1):
+            raise SettingError(f"n_clusters={self.n_clusters!r} must be a whole number from 1 up, or 'auto'")
+        for name, value in (("epochs", self.epochs), ("minutes", self.minutes)):
+            if value is not None and not value > 0:
+                raise SettingError(f"{name}={value!r} must be a number above 0")
+
+    @classmethod
+    def merged(cls, kept: dict[str, Any], given: dict[str, Any]) -> "Settings":
+        """Those of an earlier run, overridden by those given now; SettingError for a name that is no setting."""
+        known = {entry.name for entry in fields(cls)}
+        if unknown := set(given) - known:
+            raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}")
+        return cls(**{key: value for key, value in kept.items() if key in known} | given)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the library's header."""
+        return asdict(self)
+
+
+def _one_of(name: str, value: Any, allowed: Any) -> None:
+    if value not in allowed:
+        raise SettingError(f"{name}={value!r} is unknown; it must be one of {', '.join(allowed)}")

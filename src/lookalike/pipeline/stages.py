@@ -1,0 +1,213 @@
+"""The stages of a build, in the order in which the data goes through them.
+
+Each stage has a fingerprint of what it is made from. One that the library already has is left alone, so a build that
+was interrupted goes on, and one with other settings redoes what depends on them and nothing else.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lookalike import images, learn, organize, search
+from lookalike.errors import FolderError, LibraryError
+from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline.settings import Settings
+
+Progress = Callable[..., None]
+Made = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""What a stage gives: the contents to be kept, and facts about it."""
+
+NEIGHBORS = 91
+"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30."""
+
+
+class Stages:
+    """A library under construction. Use inside ``files.writing()``."""
+
+    def __init__(
+        self, files: LibraryFolder, settings: Settings, *, device: str = "auto", progress: Progress | None = None
+    ) -> None:
+        self.files, self.settings, self.device, self.progress = files, settings, device, progress
+
+    def images(self) -> None:
+        """Scans the folder and decodes what is new; a folder that has not changed costs the scan alone."""
+        start = time.monotonic()
+        found = images.scan(self.files.folder, progress=self.progress)
+        scanned = time.monotonic() - start
+        if found.candidates.empty:
+            raise FolderError(f"no pictures in {self.files.folder}: {_count(found)}; name a folder that holds some")
+        made_from = fingerprint(
+            _content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files
+        )
+
+        def make() -> Made:
+            rows, unreadable = images.decode_folder(
+                self.files.folder,
+                found.candidates,
+                self.files.working,
+                size=self._size,
+                fit=self.settings.fit,
+                progress=self.progress,
+            )
+            skipped = pd.concat([found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
+            if rows.empty:
+                reason = skipped.iloc[0]
+                raise FolderError(
+                    f"none of the {len(skipped)} pictures in {self.files.folder} could be read; "
+                    f"the first, {reason.file_name}: {reason.reason}"
+                )
+            counts = {"images": len(rows), "skipped": len(skipped), "other_files": found.other_files}
+            content = _content(rows[["file_name", "content_hash"]])
+            facts = {**counts, "content": content, "scan_seconds": round(scanned, 3)}
+            return {"images": rows, "skipped": skipped}, facts
+
+        if self.files.has("images", made_from) and not self._working_copy_is_there():
+            self.files.forget("images")
+        self._run("images", made_from, make)
+
+    def model(self) -> None:
+        """Trains the model, from where an interrupted training stood."""
+        chosen = self.settings
+        made_from = fingerprint(
+            [self.files.facts("images")["content"], self._size, chosen.fit],
+            [chosen.model, chosen.model_settings, chosen.epochs, chosen.minutes, chosen.random_state],
+        )
+
+        def make() -> Made:
+            trained = learn.train(
+                chosen.model,
+                images.Pixels(self.files.working),
+                self._slots,
+                seed=chosen.random_state,
+                epochs=chosen.epochs,
+                minutes=chosen.minutes,
+                settings=chosen.model_settings,
+                device=self.device,
+                checkpoint=self.files.training,
+                progress=self.progress,
+            )
+            return {"model": trained.save}, {"name": trained.name, "dim": trained.dim, **trained.facts}
+
+        self._run("model", made_from, make)
+        shutil.rmtree(self.files.training, ignore_errors=True)
+
+    def embeddings(self) -> None:
+        """Encodes every image."""
+
+        def make() -> Made:
+            trained = learn.load_model(self.files.place("model", "model"), self.device)
+            pixels = images.Pixels(self.files.working)
+            return {"embeddings": learn.embed(trained, pixels, self._slots, progress=self.progress)}, {}
+
+        self._run("embeddings", self._upstream("model"), make)
+
+    def index(self) -> None:
+        """Finds every image's neighbours, which the map and the clusters are made from, and notes how to search."""
+
+        def make() -> Made:
+            return {}, {"kind": "exact", "neighbors": int(self.neighbors[0].shape[1])}
+
+        self._run("index", self._upstream("embeddings"), make)
+
+    def map(self) -> None:
+        """Lays the images out in two dimensions."""
+        chosen = self.settings
+
+        def make() -> Made:
+            layout = organize.project(
+                self._embeddings,
+                chosen.projection,
+                seed=chosen.random_state,
+                neighbors=self._neighbors_for(chosen.projection),
+                progress=self.progress,
+            )
+            return {"map": layout}, {"projection": chosen.projection}
+
+        self._run("map", fingerprint(self._upstream("embeddings"), chosen.projection, chosen.random_state), make)
+
+    def manifold(self) -> None:
+        """Pulls the clusters apart (UMAP in 10 dimensions), when that is what is clustered."""
+
+        def make() -> Made:
+            points = organize.manifold(self._embeddings, seed=self.settings.random_state, neighbors=self.neighbors)
+            return {"manifold": points}, {}
+
+        self._run("manifold", fingerprint(self._upstream("embeddings"), self.settings.random_state), make)
+
+    def clusters(self) -> None:
+        """Sorts the images into clusters, of a number given or chosen, and names them."""
+        chosen = self.settings
+        if chosen.space == "manifold":
+            self.manifold()
+        stage = {"embedding": "embeddings"}.get(chosen.space, chosen.space)
+        made_from = fingerprint(
+            self._upstream(stage), chosen.space, chosen.n_clusters, chosen.method, chosen.random_state
+        )
+
+        def make() -> Made:
+            points = self.files.array(stage, stage)
+            facts: dict[str, Any] = {"method": chosen.method, "space": chosen.space, "n_clusters": chosen.n_clusters}
+            n_clusters = chosen.n_clusters
+            if n_clusters == "auto" and chosen.method != "hdbscan":
+                choice = organize.choose_k(points, seed=chosen.random_state, method=chosen.method)
+                n_clusters, facts["silhouette"] = choice.n_clusters, choice.curve.to_dict("list")
+            wanted = min(int(n_clusters), len(points)) if n_clusters != "auto" else 1
+            found = organize.cluster(points, wanted, chosen.method, seed=chosen.random_state)
+            facts["names"] = {str(number): f"cluster {number}" for number in np.unique(found[found >= 0])}
+            return {"clusters": found}, facts
+
+        self._run("clusters", made_from, make)
+
+    @cached_property
+    def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
+        if self.progress:
+            self.progress("index", 0, 1)
+        return search.ExactIndex(self._embeddings).neighbors(min(NEIGHBORS, len(self._embeddings)))
+
+    @property
+    def _size(self) -> int:
+        return int(self.settings.model_settings.get("size", learn.image_size(self.settings.model)))
+
+    @cached_property
+    def _slots(self) -> np.ndarray:
+        return np.asarray(self.files.table("images", "images")["slot"])
+
+    @property
+    def _embeddings(self) -> np.ndarray:
+        return self.files.array("embeddings", "embeddings")
+
+    def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
+        return None if projection == "pca" else self.neighbors
+
+    def _working_copy_is_there(self) -> bool:
+        try:
+            images.Pixels(self.files.working)
+        except LibraryError:
+            return False
+        return True
+
+    def _upstream(self, stage: str) -> str:
+        return fingerprint(stage, self.files.made_from(stage))
+
+    def _run(self, stage: str, made_from: str, make: Callable[[], Made]) -> None:
+        if self.files.has(stage, made_from):
+            return
+        start = time.monotonic()
+        contents, facts = make()
+        self.files.commit(stage, contents, made_from=made_from, facts=facts, seconds=time.monotonic() - start)
+
+
+def _content(table: pd.DataFrame) -> str:
+    """What a table holds, in short."""
+    return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
+
+
+def _count(found: images.Scan) -> str:
+    return f"{len(found.skipped)} that cannot be read, {found.other_files} other files"
