@@ -1,0 +1,184 @@
+"""Exact search: every distance is looked at, and the answer is the same as in arithmetic with all digits."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lookalike.errors import SettingError
+
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+_SPARE = 8  # candidates fetched beyond those asked for, before the exact ranking
+_BLOCK_BYTES = 64 * 2**20
+
+
+class ExactIndex:
+    """Finds the images nearest to a query by Euclidean distance, comparing it with all of them.
+
+    faiss fetches a few more candidates than asked for from its squared distances, which lose digits between near
+    duplicates; these are ranked again by the true difference in double precision. A query whose candidates could
+    have missed one (many images at the same distance, say) is compared with every image in double precision. So the
+    order is exact, ties go by row number, and the distance between identical rows is exactly 0.
+
+    Args:
+        embeddings: float32 (n, d), finite. Memory is twice theirs.
+
+    Raises:
+        SettingError: not an (n, d) array, no rows or no columns, or values that are not finite.
+
+    Example:
+        >>> indices, distances = ExactIndex([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]).search([[0.0, 0.0]], 2)
+        >>> indices.tolist(), distances.tolist()
+        ([[0, 2]], [[0.0, 1.0]])
+    """
+
+    def __init__(self, embeddings: ArrayLike) -> None:
+        self._points = _checked(embeddings, "embeddings")
+        if not self._points.size:
+            raise SettingError(f"embeddings are {self._points.shape}, expected at least one row and one column")
+        self._centre = self._points.mean(axis=0, dtype=np.float64)
+        centred = self._centred(self._points)
+        self._largest = float(_norms(centred).max())
+        self._flat = _flat_index(centred)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    @property
+    def dim(self) -> int:
+        """Numbers in each embedding."""
+        return int(self._points.shape[1])
+
+    def search(self, queries: ArrayLike, n: int = 10) -> Found:
+        """The n nearest rows of each query, nearest first.
+
+        Args:
+            queries: float32 (m, d), finite.
+            n: how many; cut to the size of the collection.
+
+        Returns:
+            Row numbers int64 (m, n) and Euclidean distances float32 (m, n).
+
+        Raises:
+            SettingError: n below 1, another number of columns than the collection has, values that are not finite.
+        """
+        asked = _checked(queries, "queries")
+        if asked.shape[1] != self.dim:
+            raise SettingError(
+                f"queries have {asked.shape[1]} columns, the collection has {self.dim}: expected the same"
+            )
+        n = self._count(n, "n")
+        indices = np.empty((len(asked), n), np.int64)
+        distances = np.empty((len(asked), n), np.float32)
+        step = max(1, _BLOCK_BYTES // (8 * self.dim * (n + _SPARE)))
+        for start in range(0, len(asked), step):
+            block = slice(start, start + step)
+            indices[block], distances[block] = self._search_block(asked[block], n)
+        return indices, distances
+
+    def neighbors(self, k: int) -> Found:
+        """The k nearest rows of every row among all, itself first even when it has exact duplicates.
+
+        Args:
+            k: how many, itself included; cut to the size of the collection.
+
+        Returns:
+            Row numbers int64 (n, k) and Euclidean distances float32 (n, k), nearest first.
+
+        Raises:
+            SettingError: k below 1.
+        """
+        indices, distances = self.search(self._points, self._count(k, "k"))
+        own = np.arange(len(self))[:, None]
+        moved = np.flatnonzero(indices[:, 0] != own[:, 0])  # exact duplicates with a smaller number came first
+        if len(moved):
+            rest = indices[moved] != own[moved]
+            order = np.argsort(rest, axis=1, kind="stable")
+            missing = rest.all(axis=1)
+            order[missing] = np.roll(order[missing], 1, axis=1)  # the last of them makes room
+            indices[moved] = np.take_along_axis(indices[moved], order, axis=1)
+            indices[moved, 0] = moved
+            distances[moved] = np.take_along_axis(distances[moved], order, axis=1)
+            distances[moved, 0] = 0
+        return indices, distances
+
+    def _count(self, n: int, name: str) -> int:
+        if n < 1:
+            raise SettingError(f"{name} is {n}, expected at least 1")
+        return min(int(n), len(self))
+
+    def _centred(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Moved so that the collection's mean is 0, which costs faiss's squared distances fewer digits."""
+        return np.ascontiguousarray(points - self._centre, np.float32)
+
+    def _search_block(self, queries: NDArray[np.float32], n: int) -> Found:
+        centred = self._centred(queries)
+        fetched = min(n + _SPARE, len(self))
+        squared, candidates = self._flat.search(centred, fetched)
+        distances = np.linalg.norm(self._points[candidates] - queries[:, None].astype(np.float64), axis=2)
+        order = np.lexsort((candidates, distances), axis=1)[:, :n]
+        indices = np.take_along_axis(candidates, order, axis=1)
+        distances = np.take_along_axis(distances, order, axis=1)
+        sure = candidates.min(axis=1) >= 0  # faiss fills with −1 where its squares overflow
+        if fetched < len(self):
+            error = self._rounding(_norms(centred))
+            sure &= distances[:, -1] ** 2 < squared[:, -1] - error
+        if not sure.all():
+            indices[~sure], distances[~sure] = self._search_slowly(queries[~sure], n)
+        return indices, distances.astype(np.float32)
+
+    def _rounding(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far faiss's float32 |q|² + |x|² − 2qx can be from the truth, for queries of these norms."""
+        precision = float(np.finfo(np.float32).eps)
+        return (self.dim + 4) * precision * (norms + self._largest) ** 2
+
+    def _search_slowly(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Every distance in double precision; equal queries, which are the usual reason to be here, only once."""
+        different, where = np.unique(queries, axis=0, return_inverse=True)
+        indices = np.empty((len(different), n), np.int64)
+        distances = np.empty((len(different), n), np.float64)
+        for row, query in enumerate(different):
+            everything = self._distances(query)
+            indices[row] = _first(everything, n)
+            distances[row] = everything[indices[row]]
+        return indices[where], distances[where]
+
+    def _distances(self, query: NDArray[np.float32]) -> NDArray[np.float64]:
+        """True distances of one query from all rows, (n,)."""
+        step = max(1, _BLOCK_BYTES // (8 * self.dim))
+        blocks = [self._points[start : start + step] for start in range(0, len(self), step)]
+        return np.concatenate([np.linalg.norm(block - query.astype(np.float64), axis=1) for block in blocks])
+
+
+def _first(distances: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """The n smallest, ties by position."""
+    border = np.partition(distances, n - 1)[n - 1]
+    within = np.flatnonzero(distances <= border)
+    return within[np.argsort(distances[within], kind="stable")[:n]]
+
+
+def _norms(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.einsum("nd,nd->n", points, points, dtype=np.float64)), np.float64)
+
+
+def _flat_index(points: NDArray[np.float32]) -> Any:
+    """faiss's exact index, with no more threads than there are cores for this process."""
+    import faiss
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    faiss.omp_set_num_threads(min(faiss.omp_get_max_threads(), cores))
+    index = faiss.IndexFlatL2(points.shape[1])
+    index.add(points)
+    return index
+
+
+def _checked(values: ArrayLike, name: str) -> NDArray[np.float32]:
+    """As float32 (n, d), finite."""
+    array = np.ascontiguousarray(values, np.float32)
+    if array.ndim != 2:
+        raise SettingError(f"{name} have the shape {array.shape}, expected (n, d): one row for each image")
+    if not np.isfinite(array).all():
+        raise SettingError(f"{name} hold NaN or infinity, expected finite numbers")
+    return array

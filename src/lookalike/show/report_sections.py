@@ -1,0 +1,260 @@
+"""The sections of the report, each a function from the library to HTML; a section with nothing to say is empty."""
+
+import json
+import platform
+from base64 import b64encode
+from collections.abc import Iterable
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike.errors import SettingError
+from lookalike.images import encode_jpeg
+from lookalike.pipeline import Library
+from lookalike.pipeline.settings import Settings
+from lookalike.show.charts import line_chart
+from lookalike.show.palette import colour
+from lookalike.show.plots import TITLES, map_pixels
+
+MOST_PICTURES = 600
+"""Images of clusters in a report, all clusters together."""
+MOST_SKIPPED = 1_000
+RECONSTRUCTED = 9
+PACKAGES = ("lookalike", "torch", "numpy", "scikit-learn", "umap-learn", "openTSNE", "pillow")
+SCORES = {
+    "acc": ("Accuracy of the clusters", "share of images in the right cluster, clusters matched to labels one to one"),
+    "nmi": ("Normalised mutual information", "how much the clusters tell about the labels"),
+    "ari": ("Adjusted Rand index", "agreement on pairs of images; 0 is chance"),
+    "precision_at_10": ("Precision at 10", "share of an image’s ten nearest that have its label"),
+    "knn_accuracy": ("Nearest neighbour", "share of images whose nearest has their label"),
+    "map": ("Mean average precision", "over the full ranking, those of the same label first"),
+}
+
+
+def map_section(library: Library, points: dict[str, Any]) -> str:
+    """The map: a canvas where scripts run, else and in print the same as a picture; below it the clusters' names."""
+    n_images, n_points, n_pictures = len(library.clusters), len(points["files"]), len(points["sizes"]) * 3 // 8
+    projection = library.info()["stages"]["map"]["projection"]
+    said = f"Images that look alike lie close together ({TITLES.get(projection, projection)})."
+    if n_points < n_images:
+        said += f" Of the {n_images:,} images, the {n_points:,} most typical of their clusters are on this map."
+    if n_pictures < n_points:
+        said += f" {n_pictures:,} of them come with their picture, the others are dots."
+    said += " Where it is crowded, zooming in brings out more. Point at an image for its name, click to enlarge it."
+    alt = f"Map of {n_images:,} images in {len(library.cluster_names):,} clusters, laid out by likeness"
+    buttons = "".join(
+        f'<li><button type="button" aria-pressed="false" data-cluster="{number}">{_spot(int(number))}{escape(name)}'
+        "</button></li>"
+        for number, (name, *_) in points["clusters"].items()
+    )
+    picture = _picture(encode_jpeg(map_pixels(library, 1200), 80), alt)
+    return _section(
+        "Map",
+        said,
+        f'<figure class="map" id="map">{picture}<canvas hidden tabindex="0" role="img" aria-label="{escape(alt)}. '
+        'Arrow keys move, plus and minus zoom."></canvas><div class="zoom" hidden>'
+        '<button type="button" aria-label="Zoom in">+</button><button type="button" aria-label="Zoom out">−</button>'
+        '<button type="button" aria-label="Show the whole map">⤢</button></div>'
+        '<div id="tip" hidden><canvas hidden></canvas><b></b><span></span></div></figure>'
+        f'<ul class="legend" hidden aria-label="Show only these clusters">{buttons}</ul>',
+    )
+
+
+def clusters_section(library: Library) -> str:
+    """Every cluster with its name, its size and its most typical images, as many as there is room for."""
+    names, sizes = library.cluster_names, np.bincount(library.clusters[library.clusters >= 0], minlength=1)
+    if not names:
+        return _section("Clusters", "No clusters were found: every image is in none.", "")
+    each = int(np.clip(MOST_PICTURES // len(names), 1, 12))
+    typical, file_names = library.typical(each), library.images["file_name"].to_numpy()
+    parts, left = [], MOST_PICTURES
+    for number, name in sorted(names.items()):
+        rows = typical.get(number, np.empty(0, np.int64))[:left]
+        left -= len(rows)
+        size = int(sizes[number]) if number < len(sizes) else 0
+        pictures = "".join(
+            f'<li><button type="button" data-cluster="{escape(name)}" title="{escape(file_names[row])}">'
+            f"{_picture(library.thumbnails.jpeg(int(library.slots[row])), file_names[row])}</button></li>"
+            for row in rows
+        )
+        share = size / len(library.clusters)
+        parts.append(
+            f'<article class="cluster"><header><h3>{_spot(number)}{escape(name)}</h3>'
+            f"<p>{_count(size, 'image')} · {share:.1%}</p></header>"
+            f'<ul class="pictures">{pictures}</ul></article>'
+        )
+    said = "The most typical images of each cluster, those nearest to its centre first."
+    if len(names) > MOST_PICTURES:
+        said += f" Pictures are shown for the {MOST_PICTURES} largest."
+    return _section("Clusters", said, "".join(parts))
+
+
+def curves_section(library: Library) -> str:
+    """Why so many clusters, and how the training went."""
+    facts, charts, said = library.info()["stages"]["clusters"], [], []
+    if curve := facts.get("silhouette"):
+        chosen = len(library.cluster_names)
+        charts.append(
+            line_chart(
+                *(curve["k"], curve["silhouette"]),
+                title="How many clusters",
+                x_name="clusters",
+                y_name="silhouette",
+                mark=chosen,
+            )
+        )
+        said.append(
+            f"The number of clusters, {chosen}, was chosen from this curve of the silhouette: how much closer an image "
+            "is to its own cluster than to the next, from −1 to 1. The finest division that stands out is taken."
+        )
+    history = library.model.history
+    steps = history.get("step", [])
+    for term in (name for name in history if name not in ("step", "seconds")):
+        title = f"Training: {term.replace('_', ' ')}"
+        charts.append(line_chart(steps, history[term], title=title, x_name="steps", y_name="loss"))
+    if len(steps):
+        said.append("The training curves show each term of the loss; lower is better.")
+    charts = [chart for chart in charts if chart]
+    return _section("Evidence", " ".join(said), f'<div class="charts">{"".join(charts)}</div>') if charts else ""
+
+
+def reconstructions_section(library: Library) -> str:
+    """Originals above what the model makes of them, one of each of the largest clusters."""
+    if not library.model.decodes or not library.cluster_names:
+        return ""
+    ranked = library.typical(RECONSTRUCTED).values()
+    rows = [rows[place] for place in range(RECONSTRUCTED) for rows in ranked if place < len(rows)][:RECONSTRUCTED]
+    seen = library.pixels(rows)
+    names = library.images["file_name"].to_numpy()[rows]
+    figures = "".join(
+        f"<figure>{_picture(encode_jpeg(before, 90), f'{name}, as the model sees it')}"
+        f"{_picture(encode_jpeg(after, 90), f'{name}, as the model draws it')}</figure>"
+        for before, after, name in zip(seen, library.model.reconstruct(seen), names, strict=True)
+    )
+    said = (
+        f"Above, images as the model sees them, {library.model.size} pixels a side; below, what it draws from the "
+        f"{library.model.dim} numbers that it keeps of each."
+    )
+    return _section("Reconstructions", said, f'<div class="pairs">{figures}</div>')
+
+
+def scores(library: Library, labels: str | Path | None) -> dict[str, Any] | None:
+    """Scores against the labels; None when none were asked for and the sub-folders give none."""
+    if labels is not None:
+        return library.evaluate(labels)
+    try:
+        return library.evaluate("folders")
+    except SettingError:
+        return None
+
+
+def scores_section(found: dict[str, Any] | None, labels: str | Path | None) -> str:
+    """How well clusters and search agree with labels that the training never saw."""
+    if found is None:
+        return ""
+    of = "the names of the sub-folders" if str(labels or "folders") == "folders" else Path(str(labels)).name
+    rows = "".join(
+        f'<tr><th scope="row">{title}<span class="note">{told}</span></th><td class="number">{found[key]:.3f}</td>'
+        f'<td class="wide"><span class="track">{_bar(found[key])}</span></td></tr>'
+        for key, (title, told) in SCORES.items()
+        if found.get(key) is not None
+    )
+    said = (
+        f"{found['clusters']:,} clusters and the search, held against labels that the model never saw: {of}, "
+        f"{_count(found['classes'], 'label')} of {_count(found['images'], 'image')}. 1 is perfect."
+    )
+    return _section("Scores", said, f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>')
+
+
+def skipped_section(library: Library) -> str:
+    """Files that look like pictures and could not be read, with the reasons."""
+    skipped = library.skipped
+    if skipped.empty:
+        return _section("Skipped files", "None: every file that looks like a picture could be read.", "")
+    said = f"{_count(len(skipped), 'file')} that {'looks' if len(skipped) == 1 else 'look'} like pictures"
+    said += " could not be read."
+    if len(skipped) > MOST_SKIPPED:
+        said += f" The first {MOST_SKIPPED:,} are listed, {len(skipped) - MOST_SKIPPED:,} are not."
+    table = _table(skipped[["file_name", "reason"]].head(MOST_SKIPPED).itertuples(index=False), ["File", "Reason"])
+    return _section("Skipped files", said, f'<div class="scroll long" tabindex="0">{table}</div>')
+
+
+def making_section(library: Library) -> str:
+    """Seconds, settings and versions, and the line that does it again."""
+    seconds = library.seconds()
+    longest = max(max((value for name, value in seconds.items() if name != "total"), default=0), 1e-9)
+    times = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="number">{duration(value)}</td>'
+        f'<td class="wide">{"" if name == "total" else _bar(value / longest)}</td></tr>'
+        for name, value in seconds.items()
+    )
+    settings = library.settings.as_dict()
+    facts = {**settings, **_versions(), "library format": library.info()["format_version"]}
+    changed = {name: value for name, value in settings.items() if value != getattr(Settings(), name)}
+    arguments = "".join(f", {name}={value!r}" for name, value in changed.items())
+    told = _table([(name, _said(value)) for name, value in facts.items()], [])
+    return _section(
+        "How it was made",
+        "The same folder, settings and machine give the same library"
+        + ("." if not settings["minutes"] else ", but for the training, which a clock ended."),
+        f'<div class="columns"><div class="scroll"><table><tbody>{times}</tbody></table></div>'
+        f'<div class="scroll">{told}</div></div>'
+        f"<pre><code>{escape(f'lookalike.build({library.folder.name!r}{arguments})')}</code></pre>",
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 0.42 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def _section(title: str, said: str, content: str) -> str:
+    name = "section-" + title.lower().replace(" ", "-")
+    head = f'<h2 id="{name}">{escape(title)}</h2><p>{escape(said)}</p>'
+    return f'<section aria-labelledby="{name}">{head}{content}</section>'
+
+
+def _table(rows: Iterable[Any], heads: list[str]) -> str:
+    head = f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in heads)}</tr></thead>" if heads else ""
+    body = "".join(f'<tr><th scope="row">{escape(first)}</th><td>{escape(second)}</td></tr>' for first, second in rows)
+    return f"<table>{head}<tbody>{body}</tbody></table>"
+
+
+def _picture(jpeg: bytes, alt: str) -> str:
+    return f'<img alt="{escape(alt)}" src="data:image/jpeg;base64,{b64encode(jpeg).decode()}">'
+
+
+def _bar(share: float) -> str:
+    return f'<span class="bar" style="width:{np.clip(share, 0, 1):.1%}"></span>'
+
+
+def _spot(number: int) -> str:
+    return f'<span class="spot" style="background:{colour(number)}"></span>'
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
