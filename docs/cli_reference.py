@@ -23,6 +23,23 @@ seconds, and only when stderr is a terminal.
 | 1 | an error, said in one line on stderr; `--debug` shows the traceback |
 | 2 | wrong usage |
 | 130 | interrupted (Ctrl-C or SIGTERM); run the same command again, it goes on |
+
+What `--json` prints:
+
+```
+build        {"library", "images", "skipped", "model", "clusters", "seconds": {"scan", ..., "total"}}
+find         [{"query", "matches": [{"rank", "file_name", "distance", "cluster"}]}]     cluster -1 is none
+cluster      {"library", "method", "space", "n_clusters", "none", "silhouette": {"k", "silhouette"} or null,
+              "clusters": [{"cluster", "name", "images", "typical"}]}
+map          {"library", "projection", "path"}
+evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "precision_at_10", "knn_accuracy", "map"}
+reconstruct  {"library", "path", "images"}
+export       {"path", "rows"}; with --to folders also "dry_run" and "files": [{"source", "destination"}]
+report       {"library", "path"}
+info         {"library", "folder", "created", "format_version", "settings", "seconds", "stages", "finished"};
+             with --skipped also "skipped": [{"file_name", "reason"}]
+demo         {"pictures", "library", "scores", "search", "matches", "map", "comparison", "report"}
+```
 """
 
 

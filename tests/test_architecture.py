@@ -1,4 +1,4 @@
-"""The rules of docs/design/architecture.md that a machine can hold: imports point down, one door per outside library."""
+"""The rules of docs/design/architecture.md that a machine can hold: imports point down, one door per library."""
 
 import ast
 from pathlib import Path

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas
 
 FORMAT, VERSION = "lookalike", 1
-HEADER = "library.json"
+HEADER, FRESH, LOCK = "library.json", "library.json.new", "lock"
 MAX_HEADER = 64 << 20
 """Bytes: a longer header is not read."""
 WORKING, TRAINING = "working", "training"
@@ -49,14 +49,20 @@ class LibraryFolder:
 
     @classmethod
     def create(cls, path: str | Path, folder: str | Path) -> "LibraryFolder":
-        """The library at ``path`` for the pictures in ``folder``, a new one where there is none yet."""
+        """The library at ``path`` for the pictures in ``folder``, a new one where there is none yet.
+
+        LibraryError when something else is there.
+        """
         path = Path(path)
         if not (path / HEADER).exists():
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - {FRESH, LOCK}):
                 raise LibraryError(f"{path} exists and is not a library; choose another place with -o")
             path.mkdir(parents=True, exist_ok=True)
-            header = {"format": FORMAT, "format_version": VERSION, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-            _write_header(path, {**header, "folder": str(Path(folder).resolve()), "generation": 0, "stages": {}})
+            with _locked(path):
+                if not (path / HEADER).exists():
+                    header = {"format": FORMAT, "format_version": VERSION, "generation": 0, "stages": {}}
+                    times = {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "folder": str(Path(folder).resolve())}
+                    _write_header(path, {**header, **times})
         return cls(path)
 
     @property
@@ -125,8 +131,8 @@ class LibraryFolder:
         for attempt in (1, 2):
             try:
                 path = self.path / self._record(stage)["files"][name]
-                if not path.exists():
-                    raise FileNotFoundError(path)
+                if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                    raise FileNotFoundError(f"{path.name} is missing")
                 return read(path)
             except (OSError, KeyError, ValueError) as error:
                 if attempt == 2 or not isinstance(error, FileNotFoundError):
@@ -139,21 +145,10 @@ class LibraryFolder:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Holds the library for writing; LibraryBusyError at once when another process holds it."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.path / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise LibraryBusyError(
-                f"another process is writing to {self.path}; wait until it is done, or stop it"
-            ) from None
-        try:
+        with _locked(self.path):
             self.refresh()
             self._sweep()
             yield
-        finally:
-            lock.release()
 
     def commit(
         self,
@@ -172,22 +167,24 @@ class LibraryFolder:
         generation = self.header["generation"] + 1
         files = {name: self._write(f"{name}-{generation}", content) for name, content in contents.items()}
         record = {"made_from": made_from, "files": files, "facts": dict(facts or {}), "seconds": round(seconds, 3)}
-        stages = {**self.header["stages"], stage: record}
-        self.header = {**self.header, "generation": generation, "stages": stages}
-        _write_header(self.path, self.header)
+        self._put(generation=generation, stages={**self.header["stages"], stage: record})
         self._sweep()
 
     def note(self, **entries: Any) -> None:
         """Keeps entries in the header beside the stages. Call it inside ``writing``."""
-        self.header = {**self.header, **entries}
-        _write_header(self.path, self.header)
+        self._put(**entries)
 
     def forget(self, *stages: str) -> None:
         """Takes stages out of the library. Call it inside ``writing``."""
         kept = {stage: record for stage, record in self.header["stages"].items() if stage not in stages}
-        self.header = {**self.header, "stages": kept}
-        _write_header(self.path, self.header)
+        self._put(stages=kept)
         self._sweep()
+
+    def _put(self, **entries: Any) -> None:
+        """Replaces entries of the header, on disk first: what could not be written is not shown either."""
+        header = {**self.header, **entries}
+        _write_header(self.path, header)
+        self.header = header
 
     def _write(self, name: str, content: Content) -> str:
         if callable(content):
@@ -210,9 +207,26 @@ class LibraryFolder:
         """Removes what the header does not name: replaced files, and what an interrupted writer left."""
         named = {file for record in self.header["stages"].values() for file in record["files"].values()}
         for path in self.path.iterdir():
-            if path.name in named | {HEADER, WORKING, TRAINING, "lock"}:
+            if path.name in named | {HEADER, WORKING, TRAINING, LOCK}:
                 continue
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LibraryBusyError(f"another process is writing to {path}; wait until it is done, or stop it") from None
+    except OSError as error:
+        raise LibraryError(f"{path} cannot be written to ({error.strerror}); check its permissions") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _flush(path: Path) -> None:
@@ -223,7 +237,7 @@ def _flush(path: Path) -> None:
 
 
 def _write_header(path: Path, header: dict[str, Any]) -> None:
-    fresh = path / f"{HEADER}.new"
+    fresh = path / FRESH
     with fresh.open("w", encoding="utf-8") as file:
         json.dump(header, file, indent=1)
         file.flush()
@@ -240,7 +254,7 @@ def _read_header(path: Path) -> dict[str, Any]:
             raise ValueError(f"it is larger than {MAX_HEADER} bytes")
         header = json.loads(file.read_text(encoding="utf-8"))
         _check_header(header)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LibraryError(f"{file} is damaged ({error}); build the library again in another place") from error
     if header["format_version"] > VERSION:
         raise LibraryVersionError(
@@ -255,11 +269,15 @@ def _check_header(header: Any) -> None:
         raise ValueError(f"format {header['format']!r}, not {FORMAT!r}")
     if header["format_version"] > VERSION:
         return
-    if not isinstance(header["folder"], str) or not isinstance(header["generation"], int):
-        raise ValueError("folder or generation is missing")
+    if not all(isinstance(header[key], str) for key in ("folder", "created")):
+        raise ValueError("folder or created is not a text")
+    if not isinstance(header["generation"], int) or not isinstance(header.get("settings", {}), dict):
+        raise ValueError("generation or settings is of a wrong type")
     for stage, record in header["stages"].items():
         if not isinstance(record["facts"], dict) or not isinstance(record["made_from"], str):
             raise ValueError(f"stage {stage} is not described")
+        if not isinstance(record["seconds"], (int, float)):
+            raise ValueError(f"stage {stage} does not say how long it took")
         for name in record["files"].values():
             if name != Path(name).name or name in {"", ".", ".."} or "\\" in name or "\0" in name:
                 raise ValueError(f"stage {stage} names a file outside the library")

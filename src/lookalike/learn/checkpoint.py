@@ -10,6 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from lookalike.errors import ModelError
+
 if TYPE_CHECKING:
     from lookalike.learn.training import Run
 
@@ -43,15 +45,25 @@ class Checkpoint:
         self.kept_at = time.monotonic()
 
     def restore(self, run: "Run") -> bool:
-        """Puts the state back into ``run``; False when there is none, or it belongs to another training."""
+        """Puts the state back into ``run``; False when there is none, or it belongs to another training.
+
+        ModelError when it belongs to this one and is damaged.
+        """
         try:
             with safe_open(self.path, "pt") as file:
                 metadata = file.metadata()
         except (OSError, SafetensorError):
             return False
-        if metadata.get("fingerprint") != self.fingerprint:
+        if not metadata or metadata.get("fingerprint") != self.fingerprint:
             return False
-        tensors = load_file(self.path)
+        try:
+            self._put_back(run, load_file(self.path), json.loads(metadata["position"]))
+        except (LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{self.path} is damaged ({reason}); delete it to train from the start") from error
+        return True
+
+    def _put_back(self, run: "Run", tensors: dict[str, torch.Tensor], position: dict[str, Any]) -> None:
         run.trained.network.load_state_dict(_under(tensors, "network."))
         state: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in _under(tensors, "optimizer.").items():
@@ -59,9 +71,7 @@ class Checkpoint:
             state.setdefault(int(index), {})[name] = value
         if run.n_steps:
             run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": state})
-        position = json.loads(metadata["position"])
         run.step, run.seconds, run.history = position["step"], position["seconds"], position["history"]
-        return True
 
 
 def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

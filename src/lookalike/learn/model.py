@@ -120,7 +120,7 @@ class Trained:
         return self.decode_codes(self.whitening.undo(np.asarray(embeddings, np.float32)))
 
     def decode_codes(self, codes: np.ndarray) -> np.ndarray:
-        """Codes float32 (m, dim), as ``codes`` gives them, to images uint8 (m, s, s, 3)."""
+        """Codes float32 (m, dim), as `codes` gives them, to images uint8 (m, s, s, 3); ModelError without decoder."""
         import torch
 
         if not self.decodes:
@@ -150,27 +150,28 @@ class Trained:
 
 def load_model(folder: str | Path, device: str = "auto") -> Trained:
     """The model that ``Trained.save`` wrote; ModelError when the folder does not hold one."""
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from lookalike.learn.device import pick_device
 
-    folder = Path(folder)
+    folder, target = Path(folder), pick_device(device)
     try:
         document = json.loads((folder / "model.json").read_text())
-        trained = Trained(
-            document["name"],
-            create(document["name"], document["settings"]),
-            settings=document["settings"],
-            device=pick_device(device),
-        )
         tensors = load_file(folder / "model.safetensors")
-        trained.whitening = Whitening.from_tensors(tensors)
+        name, settings, whitening = document["name"], document["settings"], Whitening.from_tensors(tensors)
+        if whitening.matrix.shape != (settings["dim"], settings["dim"]) or len(whitening.mean) != settings["dim"]:
+            raise ValueError("the whitening is of another size than the code")
+        with torch.device("meta"):  # takes no memory, whatever sizes the settings speak of
+            network = create(name, settings)
         state = {key.removeprefix("network."): value for key, value in tensors.items() if key.startswith("network.")}
-        trained.network.load_state_dict(state)
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"no usable model in {folder}: {error}; build the library again") from error
-    trained.facts, trained.history = document["facts"], document["history"]
+        network.load_state_dict(state, assign=True)
+        trained = Trained(name, network, settings=settings, device=target)
+        trained.whitening, trained.facts, trained.history = whitening, document["facts"], document["history"]
+    except (OSError, LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"no usable model in {folder}: {reason}; build the library again") from error
     return trained
 
 

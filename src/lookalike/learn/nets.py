@@ -35,11 +35,13 @@ class Encoder(nn.Module):
     """Images (b, 3, size, size) to features (b, 16 · 4·width): a strided stem, three residual stages, 4x4 cells kept.
 
     The cells are flattened, not averaged away: where something lies in the picture is part of what it looks like.
-    ``size`` is any multiple of 16 from 32 on; a larger ``width`` sees more and costs its square.
+    ``size`` is 32, 48 or a multiple of 64; a larger ``width`` sees more and costs its square.
     """
 
     def __init__(self, size: int, width: int = 64) -> None:
         super().__init__()
+        if size < 32 or size % (64 if size > 64 else 16) or width < 2 or width % 2:
+            raise ValueError(f"size={size} must be 32, 48 or a multiple of 64, and width={width} an even number")
         stages = [
             convolution(3, width // 2, stride=2),  # size/2
             convolution(width // 2, width, stride=2),  # size/4

@@ -91,6 +91,8 @@ class TalkVAE(VariationalAutoencoder):
     def build_halves(self, size: int, width: int) -> tuple[nn.Module, nn.Module, nn.Module]:
         """VGG-like halves around a code of 16x16x1; the code's side is a sixteenth of the picture's."""
         side = size // 16
+        if size < 16 or size % 16:
+            raise ValueError(f"size={size} must be a multiple of 16")
         if self.dim != side**2:
             raise ValueError(f"the code of `talk` is {side}x{side} = {side**2} numbers, not {self.dim}")
         return _vgg_encoder(), nn.Linear(512 * self.dim, 2 * self.dim), _vgg_decoder(side)

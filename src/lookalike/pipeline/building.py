@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import SettingError
+from lookalike.errors import LibraryError, SettingError
 from lookalike.library import LibraryFolder
 from lookalike.pipeline.library import Library
 from lookalike.pipeline.settings import Settings
@@ -34,6 +34,7 @@ def build(
     Settings.merged({}, settings)
     files = LibraryFolder.create(place, folder)
     with files.writing():
+        _check_owner(files, Path(folder).resolve(), named=output is not None)
         chosen = Settings.merged(files.header.get("settings", {}), settings)
         files.note(settings=chosen.as_dict(), folder=str(Path(folder).resolve()))
         stages = Stages(files, chosen, device=device, progress=progress)
@@ -44,6 +45,12 @@ def build(
         stages.map()
         stages.clusters()
     return Library(files, device=device)
+
+
+def _check_owner(files: LibraryFolder, folder: Path, *, named: bool) -> None:
+    """Two folders of one name must not take one library by default; a folder that was moved may keep its own."""
+    if not named and files.folder != folder and files.folder.exists():
+        raise LibraryError(f"{files.path} is the library of {files.folder}, not of {folder}; choose another with -o")
 
 
 def library_path(folder: str | Path, output: str | Path | None = None) -> Path:

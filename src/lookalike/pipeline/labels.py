@@ -12,7 +12,8 @@ def labels_from(source: str | Path, file_names: pd.Series) -> np.ndarray:
     """A label, or None, for each file name: object (n,).
 
     ``source`` is ``folders``, or a CSV file with a column ``file_name`` and a column ``label`` (or ``class`` or
-    ``group``, or else its second column); an empty cell, or a name that is not in it, is no label.
+    ``group``, or else its second column); an empty cell, or a name that is not in it, is no label. SettingError when
+    the file cannot be read as such, or labels none of the images.
     """
     if str(source) == "folders":
         return np.array([name.split("/", 1)[0] if "/" in name else None for name in file_names], object)

@@ -1,5 +1,6 @@
 """``Library``: what a built library answers."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -112,6 +113,11 @@ class Library:
         """Where in the working copy each image lies: int64 (n,)."""
         return np.asarray(self._rows["slot"])
 
+    @property
+    def paths(self) -> list[Path]:
+        """Where each image's file is, in the order of ``images``; right also for names that are not UTF-8."""
+        return [self.folder / os.fsdecode(path) for path in self._rows["path"]]
+
     def thumbnail(self, row: int) -> np.ndarray:
         """The small picture of the image in this row of ``images``: uint8 (h, w, 3), longest side 128."""
         return self.thumbnails.array(int(self.slots[row]))
@@ -158,7 +164,10 @@ class Library:
         )
 
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> "Library":
-        """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`."""
+        """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.
+
+        SettingError for any other setting, or a value that cannot be; LibraryBusyError while another process writes.
+        """
         if unknown := set(settings) - {"n_clusters", "method", "space"}:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")
         return self._redo(Stages.clusters, settings, progress)
@@ -206,7 +215,10 @@ class Library:
         return seen, self.model.reconstruct(seen)
 
     def between(self, first: Query, second: Query, steps: int = 8) -> np.ndarray:
-        """A walk from one picture to another through the code: uint8 (steps, size, size, 3), ends included."""
+        """A walk from one picture to another through the code: uint8 (steps, size, size, 3), ends included.
+
+        SettingError when ``steps`` is below 2; ModelError when the model has no decoder.
+        """
         if steps < 2:
             raise SettingError(f"steps={steps} must be at least 2, the two ends")
         start, end = self.model.codes(self._seen([first, second]))
@@ -253,6 +265,8 @@ class Library:
     def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Pictures as the model wants them: uint8 (m, size, size, 3)."""
         queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
+        if not queries:
+            raise SettingError("query is an empty list; name at least one picture")
         return np.stack([load(one, size=self.model.size, fit=self.settings.fit) for one in queries])
 
     @cached_property
@@ -270,7 +284,8 @@ class Library:
                 raise LibraryError(f"{self.path} has no embeddings yet; run `lookalike build` to the end first")
             stage(Stages(self._files, chosen, device=self._device, progress=progress))
             self._files.note(settings=chosen.as_dict())
-        self.__dict__.pop("images", None)
+        for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index"):
+            self.__dict__.pop(name, None)
         return self
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lookalike import images, learn, organize, search
-from lookalike.errors import FolderError, LibraryError
+from lookalike.errors import FolderError
 from lookalike.library import LibraryFolder, fingerprint
 from lookalike.pipeline.settings import Settings
 
@@ -46,8 +46,8 @@ class Stages:
             _content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files
         )
 
-        def make() -> Made:
-            rows, unreadable = images.decode_folder(
+        def decode() -> tuple[pd.DataFrame, pd.DataFrame]:
+            return images.decode_folder(
                 self.files.folder,
                 found.candidates,
                 self.files.working,
@@ -55,6 +55,9 @@ class Stages:
                 fit=self.settings.fit,
                 progress=self.progress,
             )
+
+        def make() -> Made:
+            rows, unreadable = decode()
             skipped = pd.concat([found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
             if rows.empty:
                 reason = skipped.iloc[0]
@@ -67,8 +70,8 @@ class Stages:
             facts = {**counts, "content": content, "scan_seconds": round(scanned, 3)}
             return {"images": rows, "skipped": skipped}, facts
 
-        if self.files.has("images", made_from) and not self._working_copy_is_there():
-            self.files.forget("images")
+        if self.files.has("images", made_from):
+            decode()  # reads what is there; makes a working copy that was deleted, or left half replaced, again
         self._run("images", made_from, make)
 
     def model(self) -> None:
@@ -89,7 +92,7 @@ class Stages:
                 minutes=chosen.minutes,
                 settings=chosen.model_settings,
                 device=self.device,
-                checkpoint=self.files.training,
+                checkpoint=self.files.training / made_from,
                 progress=self.progress,
             )
             return {"model": trained.save}, {"name": trained.name, "dim": trained.dim, **trained.facts}
@@ -185,13 +188,6 @@ class Stages:
 
     def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None if projection == "pca" else self.neighbors
-
-    def _working_copy_is_there(self) -> bool:
-        try:
-            images.Pixels(self.files.working)
-        except LibraryError:
-            return False
-        return True
 
     def _upstream(self, stage: str) -> str:
         return fingerprint(stage, self.files.made_from(stage))

@@ -1,0 +1,119 @@
+"""``cluster`` and ``map``: again, and otherwise, without encoding again."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import lookalike
+from lookalike.cli.app import app
+from lookalike.cli.options import (
+    AsJson,
+    ClusterMethod,
+    ClusterSpace,
+    Layouts,
+    LibraryPath,
+    MapProjection,
+    NumberOfClusters,
+    given,
+)
+from lookalike.cli.printing import answer, chart, readable, table
+from lookalike.cli.progress import progress_bars
+
+TYPICAL = 3
+"""Images by which a cluster is introduced."""
+
+
+@app.command()
+def cluster(
+    library: LibraryPath,
+    *,
+    n_clusters: NumberOfClusters = None,
+    method: ClusterMethod = None,
+    space: ClusterSpace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Clusters again, without encoding again.
+
+    Lists the clusters, and with -k auto the evidence for their number. What is not given stays as it was the last
+    time; with nothing given, the clusters are listed as they are. The way of the talk is `map --projection tsne`,
+    then `cluster --space map --method kmeans -k K`.
+    """
+    with progress_bars() as progress:
+        settings = given(n_clusters=n_clusters, method=method, space=space)
+        progress("cluster", 0, 0)
+        clustered = lookalike.open(library).cluster(progress=progress, **settings)
+    answer(_clusters(clustered), as_json, _clusters_text)
+
+
+@app.command("map")
+def lay_out(
+    library: LibraryPath,
+    *,
+    projection: MapProjection = None,
+    compare: Layouts = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT.png", help="The picture to draw. Default: NAME-map.png in this directory."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lays the map out again, and draws it with thumbnails."""
+    if projection and compare:
+        raise typer.BadParameter(
+            "it draws other layouts, --projection changes the library's; give one.", param_hint="--compare"
+        )
+    from lookalike import show
+
+    with progress_bars() as progress:
+        opened = lookalike.open(library)
+        path = output or Path(f"{opened.path.resolve().stem}-{'comparison' if compare else 'map'}.png")
+        if not compare:
+            opened.map(projection and str(projection), progress=progress)
+        progress("draw", 0, 0)
+        if compare:
+            show.draw_comparison(opened, path, projections=compare)
+        else:
+            show.draw_map(opened, path)
+    drawn = list(compare) if compare else opened.settings.projection
+    answer({"library": str(library), "projection": drawn, "path": str(path)}, as_json, _drawn)
+
+
+def _clusters(library: "lookalike.Library") -> dict[str, Any]:
+    """Everything that is known of the clusters, as one document."""
+    facts, numbers, names = library.info()["stages"]["clusters"], library.clusters, library.cluster_names
+    file_names, typical = library.images.file_name.to_numpy(), library.typical(TYPICAL)
+    return {
+        "library": str(library.path),
+        "method": facts["method"],
+        "space": facts["space"],
+        "n_clusters": len(names),
+        "clusters": [
+            {
+                "cluster": number,
+                "name": name,
+                "images": int((numbers == number).sum()),
+                "typical": file_names[typical[number]].tolist(),
+            }
+            for number, name in sorted(names.items())
+        ],
+        "none": int((numbers < 0).sum()),
+        "silhouette": facts.get("silhouette"),
+    }
+
+
+def _clusters_text(result: dict[str, Any]) -> str:
+    rows = [[each["cluster"], each["name"], each["images"], ", ".join(each["typical"])] for each in result["clusters"]]
+    if result["none"]:
+        rows.append(["none", "", result["none"], ""])
+    parts = [table(["cluster", "name", "images", "typical images"], rows, left=["name"])]
+    if curve := result["silhouette"]:
+        parts.append("silhouette by the number of clusters")
+        parts.append(chart(curve["silhouette"], [str(k) for k in curve["k"]]))
+    return "\n\n".join(parts)
+
+
+def _drawn(result: dict[str, Any]) -> str:
+    return f"drew {readable(result['path'])}"

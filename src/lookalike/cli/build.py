@@ -1,0 +1,188 @@
+"""``build`` makes a library, ``info`` tells what is in one."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import lookalike
+from lookalike.cli.app import app
+from lookalike.cli.options import (
+    AsJson,
+    ClusterMethod,
+    ClusterSpace,
+    Device,
+    Fit,
+    LibraryPath,
+    MapProjection,
+    Model,
+    NumberOfClusters,
+    given,
+    listed,
+)
+from lookalike.cli.printing import answer, facts, note, readable, seconds, table
+from lookalike.cli.progress import progress_bars
+
+FIRST = 3
+"""Skipped files that are shown unasked."""
+VARIATIONAL = {Model.vae, Model.talk}
+"""Models whose Kullback-Leibler term can switch off numbers of the embedding."""
+
+
+@app.command()
+def build(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The pictures, searched recursively; only read.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="LIBRARY",
+            help="Where the library goes. Default: NAME.lookalike in this directory.",
+        ),
+    ] = None,
+    model: Annotated[
+        Model | None, typer.Option(metavar="MODEL", help=f"What turns images into embeddings: {listed(Model)}.")
+    ] = None,
+    n_clusters: NumberOfClusters = None,
+    method: ClusterMethod = None,
+    space: ClusterSpace = None,
+    projection: MapProjection = None,
+    fit: Annotated[
+        Fit | None, typer.Option(metavar="FIT", help=f"How an oblong picture becomes a square: {listed(Fit)}.")
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(metavar="F", help="How often the training sees each image. Default: by the number of images."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="F", help="Ends the training by the clock; the result then depends on the machine's speed."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Of everything random: same folder, same seed, same library.")
+    ] = None,
+    device: Annotated[
+        Device, typer.Option(metavar="DEVICE", help=f"Where to compute: {listed(Device)}.")
+    ] = Device.auto,
+    as_json: AsJson = False,
+) -> None:
+    """Goes the whole way: a folder of pictures becomes a library.
+
+    Scans, decodes, trains, embeds, projects, clusters and indexes. Run again on the same folder, it goes on from where
+    it stopped; what is not given stays as it was the last time.
+    """
+    settings = given(
+        model=model,
+        n_clusters=n_clusters,
+        method=method,
+        space=space,
+        projection=projection,
+        fit=fit,
+        epochs=epochs,
+        minutes=minutes,
+        random_state=seed,
+    )
+    with progress_bars() as progress:
+        library = lookalike.build(folder, output, device=str(device), progress=progress, **settings)
+    warn(library.info()["stages"])
+    answer(library.summary(), as_json, lambda summary: _built(summary, library))
+
+
+@app.command()
+def info(
+    library: LibraryPath,
+    *,
+    skipped: Annotated[bool, typer.Option("--skipped", help="List every skipped file with the reason.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tells what is in a library.
+
+    Settings, versions, counts, seconds, and the skipped files with their reasons.
+    """
+    opened = lookalike.open(library)
+    result = opened.info()
+    if skipped:
+        result["skipped"] = opened.skipped.to_dict("records")
+    answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found))
+
+
+def warn(stages: dict[str, Any]) -> None:
+    """Says on stderr what a user should know of how the training went."""
+    model = stages["model"]
+    if model.get("capped"):
+        note(
+            f"warning: the clock ended the training after {model['steps']:,} steps; another machine, or another run, "
+            "would give another library (give more --minutes, or none)"
+        )
+    if model["name"] in VARIATIONAL and 8 * model["active_units"] < model["dim"]:
+        note(
+            f"warning: only {model['active_units']} of the {model['dim']} numbers of an embedding are in use; train "
+            "longer (--epochs) or take another model, or the search will mix up what looks different"
+        )
+
+
+def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
+    clusters, model = library.info()["stages"]["clusters"], library.info()["stages"]["model"]
+    chosen = ", chosen by silhouette" if clusters.get("silhouette") else ""
+    place = shlex.quote(summary["library"])
+    return facts(
+        [
+            ("library", readable(summary["library"])),
+            ("images", f"{summary['images']:,}"),
+            ("skipped", _first_skipped(library, place)),
+            ("model", f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps"),
+            ("clusters", f"{summary['clusters']:,} ({clusters['method']} on the {clusters['space']}{chosen})"),
+            ("seconds", seconds(summary["seconds"])),
+            ("next", _next(library, place)),
+        ]
+    )
+
+
+def _first_skipped(library: "lookalike.Library", place: str) -> str:
+    table_of = library.skipped
+    lines = [f"{len(table_of):,}"]
+    lines += [f"  {readable(row.file_name)}: {readable(row.reason)}" for row in table_of[:FIRST].itertuples()]
+    if len(table_of) > FIRST:
+        lines.append(f"  … all of them: lookalike info {place} --skipped")
+    return "\n".join(lines)
+
+
+def _next(library: "lookalike.Library", place: str) -> str:
+    some_image = shlex.quote(str(library.folder / library.images.file_name.iloc[0]))
+    return "\n".join(
+        [
+            f"lookalike find {place} {readable(some_image)}",
+            f"lookalike map {place}",
+            f"lookalike report {place} -o report.html",
+        ]
+    )
+
+
+def _skipped(skipped: list[dict[str, str]]) -> str:
+    if not skipped:
+        return "nothing was skipped"
+    return table(["file_name", "reason"], ([row["file_name"], row["reason"]] for row in skipped), left=["file_name"])
+
+
+def _info(result: dict[str, Any]) -> str:
+    entries = {key: value for key, value in result.items() if key not in {"settings", "seconds", "stages"}}
+    settings = {key: value for key, value in result["settings"].items() if value not in (None, {})}
+    lines = [(key, readable(str(value))) for key, value in entries.items()]
+    lines.append(("settings", "\n".join(f"{key} = {value}" for key, value in settings.items())))
+    lines += [
+        (stage, "\n".join(f"{key} = {_short(value)}" for key, value in noted.items()))
+        for stage, noted in result["stages"].items()
+        if noted
+    ]
+    return facts([*lines, ("seconds", seconds(result["seconds"]))])
+
+
+def _short(value: Any) -> str:
+    """A fact on one line; a long one by its size only, the whole of it is in --json."""
+    text = readable(str(value))
+    return text if len(text) <= 60 else f"{text[:56]} …"

@@ -1,0 +1,110 @@
+"""``find`` searches, ``evaluate`` scores."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import lookalike
+from lookalike.cli.app import app
+from lookalike.cli.options import AsJson, Labels, LibraryPath
+from lookalike.cli.printing import answer, facts, note, readable, table
+from lookalike.errors import ImageError
+
+STDIN = "-"
+NO_CLUSTER = -1
+
+
+@app.command()
+def find(
+    library: LibraryPath,
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE",
+            help="The queries: any pictures, in the folder or not, or names of images in the library; - reads one from "
+            "stdin.",
+        ),
+    ],
+    *,
+    n: Annotated[int, typer.Option("-n", min=1, metavar="M", help="How many matches for each query.")] = 10,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.jpg", help="Draw a contact sheet too: each query beside its matches."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Finds the images that look most like each query.
+
+    Nearest first. The distance is Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite.
+    """
+    opened = lookalike.open(library)
+    queries = [picture(opened, name) for name in images]
+    found = opened.find(queries, n)
+    if sheet:
+        from lookalike import show
+
+        show.draw_matches(opened, queries, found, sheet)
+        note(f"drew {readable(str(sheet))}")
+    answer(by_query(images, found), as_json, matches_text)
+
+
+@app.command()
+def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJson = False) -> None:
+    """Scores clusters and search against labels.
+
+    All between 0 and 1, higher is better: acc, nmi and ari compare the clusters with the labels; precision_at_10,
+    knn_accuracy and map look at the matches.
+    """
+    answer(lookalike.open(library).evaluate(labels or "folders"), as_json, scores_text)
+
+
+def picture(library: "lookalike.Library", name: str) -> Path | bytes:
+    """What a command line means by IMAGE: a file, an image of the library by its name, or for ``-`` what stdin holds.
+
+    Raises `ImageError` when stdin holds no picture that can be read.
+    """
+    if name == STDIN:
+        return _from_stdin()
+    inside = library.folder / name
+    return inside if not Path(name).exists() and inside.is_file() else Path(name)
+
+
+def by_query(names: list[str], found: Any) -> list[dict[str, Any]]:
+    """The table of matches as the JSON document: for each query its name and its matches."""
+    groups = dict(list(found.drop(columns="query").groupby(found["query"])))
+    return [{"query": name, "matches": groups[number].to_dict("records")} for number, name in enumerate(names)]
+
+
+def matches_text(results: list[dict[str, Any]]) -> str:
+    """A table for each query, under its name when there are several."""
+    parts = []
+    for result in results:
+        rows = [[m["rank"], f"{m['distance']:.4f}", _cluster(m["cluster"]), m["file_name"]] for m in result["matches"]]
+        heading = f"{readable(result['query'])}\n" if len(results) > 1 else ""
+        parts.append(heading + table(["rank", "distance", "cluster", "file_name"], rows))
+    return "\n\n".join(parts)
+
+
+def scores_text(scores: dict[str, Any]) -> str:
+    """Counts as they are, scores to three decimals."""
+    return facts((name, f"{score:.3f}" if isinstance(score, float) else f"{score:,}") for name, score in scores.items())
+
+
+def _cluster(number: int) -> str:
+    return "none" if number == NO_CLUSTER else str(number)
+
+
+def _from_stdin() -> bytes:
+    from lookalike.images import decode
+    from lookalike.images.reading import MAX_FILE_BYTES
+
+    data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"stdin: larger than {MAX_FILE_BYTES >> 20} MiB")
+    try:
+        decode(data, at_least=1)
+    except ImageError as error:
+        raise ImageError(f"stdin: {error}") from error
+    return data

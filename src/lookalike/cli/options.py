@@ -1,0 +1,95 @@
+"""The arguments and options that several commands take, and the names that can be chosen.
+
+The names stand here once more, because the parts that know them load PyTorch; a test holds them together.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Model = StrEnum("Model", ["vae", "sparse-ae", "ae", "talk", "pixels"])
+Projection = StrEnum("Projection", ["tsne", "umap", "pca"])
+Method = StrEnum("Method", ["kmeans", "gmm", "hdbscan", "ward"])
+Space = StrEnum("Space", ["embedding", "manifold", "map"])
+Fit = StrEnum("Fit", ["squash", "pad", "crop"])
+Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
+How = StrEnum("How", ["copy", "link"])
+Target = StrEnum("Target", ["folders"])
+
+
+def listed(names: type[StrEnum]) -> str:
+    """The names, for a help text."""
+    return ", ".join(names)
+
+
+def _number_of_clusters(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither a whole number from 1 up nor 'auto'.")
+    return int(text)
+
+
+def _layouts(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if wrong := [name for name in names if name not in list(Projection)]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not one of {listed(Projection)}.")
+    return names
+
+
+LibraryPath = Annotated[Path, typer.Argument(metavar="LIBRARY", help="The library, as `lookalike build` made it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="folders|FILE.csv",
+        help="The truth to score against: the first sub-folder of each image, or a CSV file with the columns file_name "
+        "and label.",
+    ),
+]
+NumberOfClusters = Annotated[
+    Any,
+    typer.Option(
+        "-k",
+        parser=_number_of_clusters,
+        metavar="K|auto",
+        help="How many clusters; auto tries many numbers and takes the one whose clusters are best apart (silhouette).",
+    ),
+]
+ClusterMethod = Annotated[
+    Method | None,
+    typer.Option(
+        metavar="METHOD",
+        help=f"How to cluster: {listed(Method)}. hdbscan decides by itself how many clusters there are.",
+    ),
+]
+ClusterSpace = Annotated[
+    Space | None,
+    typer.Option(
+        metavar="SPACE",
+        help="What to cluster: the embedding, its manifold (UMAP in 10 dimensions, which pulls clusters apart), or the "
+        "map.",
+    ),
+]
+MapProjection = Annotated[
+    Projection | None, typer.Option(metavar="PROJECTION", help=f"How to lay out the map: {listed(Projection)}.")
+]
+Layouts = Annotated[
+    Any,
+    typer.Option(
+        parser=_layouts,
+        metavar="A,B,...",
+        help="Draw these layouts side by side instead, such as pca,tsne; the library's own map stays as it is.",
+    ),
+]
+
+
+def given(**settings: Any) -> dict[str, Any]:
+    """The settings that were given; what is left out stays as the library has it."""
+    return {
+        name: str(value) if isinstance(value, StrEnum) else value
+        for name, value in settings.items()
+        if value is not None
+    }

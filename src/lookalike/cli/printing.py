@@ -1,0 +1,97 @@
+"""What commands print: one JSON document, or text for people."""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+import typer
+
+BAR = 40
+"""Characters of the longest bar of a chart."""
+
+
+def answer(result: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+    """Prints a command's result on stdout: as the one JSON document, or as ``text`` makes it readable."""
+    say(json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False) if as_json else text(result))
+
+
+def say(text: str) -> None:
+    """A line of the result, on stdout. Where nobody reads on (``| head``), that is the end."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
+
+
+def note(text: str) -> None:
+    """A message, on stderr."""
+    typer.echo(text, err=True)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: NumPy's numbers and arrays become Python's, paths become text, NaN becomes null."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+def one_line(text: str) -> str:
+    """Text that keeps to its line: line breaks become blanks, and what could steer a terminal is escaped."""
+    return readable(" ".join(text.splitlines()))
+
+
+def readable(text: str) -> str:
+    """A name as it can be shown: what is no printable character (escape sequences, say) is written as its code."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, left: Collection[str] = ()) -> str:
+    """Aligned columns: those named in ``left``, and the last one, to the left, others to the right."""
+    cells = [list(head), *([readable(str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = []
+    for row in cells:
+        *most, last = zip(head, row, widths, strict=True)
+        padded = [cell.ljust(width) if name in left else cell.rjust(width) for name, cell, width in most]
+        lines.append("  ".join([*padded, last[1]]).rstrip())
+    return "\n".join(lines)
+
+
+def facts(entries: Iterable[tuple[str, Any]]) -> str:
+    """Names and their values, one a line; values of several lines stay in their column."""
+    known = [(name, str(value).splitlines() or [""]) for name, value in entries]
+    width = max(len(name) for name, _ in known)
+    lines = [
+        f"{name if number == 0 else '':{width}}  {line}" for name, value in known for number, line in enumerate(value)
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def chart(values: Sequence[float], names: Sequence[str]) -> str:
+    """A bar for each value from 0 up, the longest 40 characters."""
+    most = max([*values, 1e-9])
+    width = max(len(name) for name in names)
+    bars = ["█" * round(BAR * max(0.0, value) / most) for value in values]
+    return "\n".join(
+        f"{name:>{width}}  {value:6.3f}  {bar}".rstrip() for name, value, bar in zip(names, values, bars, strict=True)
+    )
+
+
+def seconds(spent: dict[str, float]) -> str:
+    """Seconds of the stages: ``scan 0.1, decode 2.5, total 2.6``."""
+    return ", ".join(f"{stage} {value:,.1f}" for stage, value in spent.items())
+
+
+def is_terminal() -> bool:
+    """Whether messages go to a terminal, where they may move."""
+    return sys.stderr.isatty()

@@ -1,0 +1,85 @@
+"""``cluster`` and ``map``."""
+
+import numpy as np
+import pytest
+
+import lookalike
+from lookalike.images import decode
+
+
+def test_cluster_gives_the_one_json_document(run, own_library):
+    ended = run("cluster", own_library, "-k", 3, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    document = ended.json
+    assert list(document) == ["library", "method", "space", "n_clusters", "clusters", "none", "silhouette"]
+    assert (document["n_clusters"], document["none"], document["silhouette"]) == (3, 0, None)
+    assert [list(each) for each in document["clusters"]] == [["cluster", "name", "images", "typical"]] * 3
+    assert sum(each["images"] for each in document["clusters"]) == 48
+    library = lookalike.open(own_library)
+    for each in document["clusters"]:
+        assert len(each["typical"]) == 3
+        assert {library.clusters[library.row(name)] for name in each["typical"]} == {each["cluster"]}
+
+
+def test_cluster_tells_people_a_table_and_with_k_auto_the_curve(run, own_library):
+    lines = run("cluster", own_library, "-k", "auto").out.splitlines()
+    kept = run("cluster", own_library, "--json").json
+    assert lines[0].split() == ["cluster", "name", "images", "typical", "images"]
+    assert lines[1].split()[:4] == ["0", "cluster", "0", str(kept["clusters"][0]["images"])]
+    assert ", ".join(kept["clusters"][0]["typical"]) in lines[1]
+    curve = kept["silhouette"]
+    shown = lines[lines.index("silhouette by the number of clusters") + 2 :]
+    bars = {line.split()[0]: line.count("█") for line in shown}
+    best = curve["k"][int(np.argmax(curve["silhouette"]))]
+    assert set(bars) == {str(k) for k in curve["k"]}
+    assert bars[str(best)] == 40 == max(bars.values())
+
+
+def test_cluster_with_nothing_given_changes_nothing(run, own_library):
+    before = lookalike.open(own_library).clusters
+    assert run("cluster", own_library).code == 0
+    assert np.array_equal(lookalike.open(own_library).clusters, before)
+
+
+@pytest.mark.parametrize("option", [["--method", "ward"], ["--space", "map"], ["-k", "5"]])
+def test_every_option_of_cluster_reaches_the_library(run, own_library, option):
+    assert run("cluster", own_library, *option).code == 0
+    name = {"-k": "n_clusters"}.get(option[0], option[0].removeprefix("--"))
+    assert str(run("info", own_library, "--json").json["settings"][name]) == option[1]
+
+
+def test_images_of_no_cluster_are_counted(run, own_library):
+    document = run("cluster", own_library, "--method", "hdbscan", "--json").json
+    library = lookalike.open(own_library)
+    assert document["none"] == int((library.clusters == -1).sum())
+    assert ("none" in run("cluster", own_library).out) == (document["none"] > 0)
+
+
+def test_map_lays_out_again_and_draws(run, own_library, tmp_path):
+    before = np.array(lookalike.open(own_library).layout)
+    ended = run("map", own_library, "--projection", "tsne", "-o", tmp_path / "map.png", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.json == {"library": str(own_library), "projection": "tsne", "path": str(tmp_path / "map.png")}
+    assert not np.allclose(lookalike.open(own_library).layout, before)
+    assert np.ptp(decode((tmp_path / "map.png").read_bytes())) > 100
+
+
+def test_map_without_a_name_draws_beside_you(run, library, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("map", library).out == "drew photos-map.png\n"
+    assert (tmp_path / "photos-map.png").is_file()
+
+
+def test_map_compares_layouts_and_leaves_the_library_as_it_is(run, own_library, tmp_path):
+    before = (own_library / "library.json").read_bytes()
+    ended = run("map", own_library, "--compare", "pca,tsne", "-o", tmp_path / "both.png", "--json")
+    assert (ended.code, ended.json["projection"]) == (0, ["pca", "tsne"])
+    height, width, _ = decode((tmp_path / "both.png").read_bytes()).shape
+    assert width > 300
+    assert height > 100
+    assert (own_library / "library.json").read_bytes() == before
+
+
+def test_map_takes_one_of_compare_and_projection(run, library):
+    ended = run("map", library, "--compare", "pca", "--projection", "pca")
+    assert (ended.code, "--compare" in ended.err) == (2, True)

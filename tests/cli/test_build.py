@@ -1,0 +1,156 @@
+"""``build`` and ``info``."""
+
+import pytest
+
+import lookalike
+from lookalike.cli.build import warn
+
+QUICK = ["--model", "pixels", "--projection", "pca", "--space", "embedding", "-k", "4"]
+STAGES = ["scan", "decode", "train", "embed", "project", "cluster", "index", "total"]
+TRAINED = {"name": "vae", "dim": 64, "active_units": 60, "steps": 500, "capped": False}
+
+
+def test_build_gives_the_one_json_document(run, folder, tmp_path):
+    ended = run("build", folder, "-o", tmp_path / "a.lookalike", *QUICK, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert list(ended.json) == ["library", "images", "skipped", "model", "clusters", "seconds"]
+    assert list(ended.json["seconds"]) == STAGES
+    assert {**ended.json, "seconds": None} == {
+        "library": str(tmp_path / "a.lookalike"),
+        "images": 48,
+        "skipped": 1,
+        "model": "pixels",
+        "clusters": 4,
+        "seconds": None,
+    }
+
+
+def test_build_tells_people_what_was_made_and_what_to_type_next(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = run("build", folder, *QUICK)
+    assert ended.code == 0
+    assert (tmp_path / "photos.lookalike").is_dir()
+    for text in ["images    48", "skipped   1", "broken.png: ", "pixels, 64", "4 (kmeans on the embedding)"]:
+        assert text in ended.out
+    next_ones = [line.removeprefix("next").split() for line in ended.out.splitlines() if "lookalike " in line]
+    assert [words[1] for words in next_ones] == ["find", "map", "report"]
+    assert run(*next_ones[0][1:], "-n", "1", "--json").json[0]["matches"][0]["file_name"] == "checks/000.png"
+
+
+def test_what_is_given_is_kept_and_what_is_not_given_stays(run, folder, tmp_path):
+    place = tmp_path / "a.lookalike"
+    options = [
+        "--method",
+        "ward",
+        "--fit",
+        "pad",
+        "--epochs",
+        "2.5",
+        "--minutes",
+        "3",
+        "--seed",
+        "7",
+        "--device",
+        "cpu",
+    ]
+    assert run("build", folder, "-o", place, *QUICK, *options).code == 0
+    kept = run("info", place, "--json").json["settings"]
+    assert kept == {
+        "model": "pixels",
+        "model_settings": {},
+        "fit": "pad",
+        "epochs": 2.5,
+        "minutes": 3.0,
+        "random_state": 7,
+        "projection": "pca",
+        "n_clusters": 4,
+        "method": "ward",
+        "space": "embedding",
+    }
+    assert run("build", folder, "-o", place, "-k", "3", "--json").json["clusters"] == 3
+    assert run("info", place, "--json").json["settings"] == {**kept, "n_clusters": 3}
+
+
+def test_k_auto_chooses_and_shows_the_evidence(run, own_library, folder):
+    assert "chosen by silhouette" in run("build", folder, "-o", own_library, "-k", "auto").out
+    curve = run("cluster", own_library, "--json").json["silhouette"]
+    assert len(curve["k"]) == len(curve["silhouette"]) > 2
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "no pictures in "),
+        ({"notes.txt": b"no picture"}, "1 other files"),
+        ({"a.jpg": b"\xff\xd8\xff\xe0 cut off"}, "a.jpg: "),
+    ],
+)
+def test_a_folder_without_readable_pictures_is_one_line_that_says_why(run, tmp_path, files, says):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    ended = run("build", folder, "-o", tmp_path / "a.lookalike", *QUICK)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: no")
+    assert says in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_and_a_library_inside_the_folder_are_errors(run, folder, tmp_path):
+    assert str(tmp_path / "gone") in run("build", tmp_path / "gone").err
+    inside = run("build", folder, "-o", folder / "a.lookalike")
+    assert (inside.code, "never written to" in inside.err) == (1, True)
+    assert not (folder / "a.lookalike").exists()
+
+
+def test_a_training_that_the_clock_ended_is_a_warning(run, folder, tmp_path):
+    quick = ["--model", "vae", *QUICK[2:], "--epochs", "100000", "--minutes", "0.002"]
+    ended = run("build", folder, "-o", tmp_path / "a.lookalike", *quick, "--json")
+    assert ended.code == 0
+    assert ended.err.startswith("warning: the clock ended the training after ")
+    assert ended.json["model"] == "vae"
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({}, ""),
+        ({"active_units": 7}, "only 7 of the 64 numbers"),
+        ({"active_units": 7, "name": "pixels"}, ""),
+        ({"capped": True}, "after 500 steps"),
+    ],
+)
+def test_a_collapsed_posterior_is_a_warning(capsys, facts, says):
+    warn({"model": {**TRAINED, **facts}})
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert says in shown.err
+    assert bool(says) == bool(shown.err)
+
+
+def test_info_tells_people_and_programs_the_same(run, library, folder):
+    told, document = run("info", library), run("info", library, "--json")
+    assert document.err == ""
+    assert document.json["folder"] == str(folder)
+    assert document.json["finished"] is True
+    assert document.json["stages"]["images"]["skipped"] == 1
+    for text in [str(folder), "model = pixels", "skipped = 1", "seconds  "]:
+        assert text in told.out
+
+
+def test_info_lists_skipped_files_with_their_reasons(run, library):
+    reason = lookalike.open(library).skipped.reason.iloc[0]
+    assert run("info", library, "--skipped", "--json").json["skipped"] == [
+        {"file_name": "discs/broken.png", "reason": reason}
+    ]
+    assert run("info", library, "--skipped").out.splitlines()[1] == f"discs/broken.png  {reason}"
+
+
+def test_a_name_cannot_steer_the_terminal(run, draw_folder, tmp_path):
+    folder = draw_folder(tmp_path / "photos", n_each=1)
+    (folder / "evil\x1b[2J.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    run("build", folder, "-o", tmp_path / "a.lookalike", *QUICK, "-k", "1")
+    ended = run("info", tmp_path / "a.lookalike", "--skipped")
+    assert "evil\\x1b[2J.jpg" in ended.out
+    assert "\x1b" not in ended.out

@@ -1,0 +1,114 @@
+"""``find`` and ``evaluate``."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lookalike
+from lookalike.images import write_image
+
+
+@pytest.fixture
+def query(tmp_path, pictures):
+    """A picture of discs that is not in the folder."""
+    path = tmp_path / "query.png"
+    write_image(pictures(1, size=40, seed=9)[0][0], path)
+    return path
+
+
+def test_find_gives_the_one_json_document(run, library, query):
+    ended = run("find", library, query, "checks/001.png", "-n", 3, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert [entry["query"] for entry in ended.json] == [str(query), "checks/001.png"]
+    for entry in ended.json:
+        assert list(entry) == ["query", "matches"]
+        assert [list(match) for match in entry["matches"]] == [["rank", "file_name", "distance", "cluster"]] * 3
+        assert [match["rank"] for match in entry["matches"]] == [1, 2, 3]
+    first = ended.json[1]["matches"][0]
+    assert (first["file_name"], round(first["distance"], 4)) == ("checks/001.png", 0)
+
+
+def test_find_answers_as_the_library_does(run, library, query):
+    expected = lookalike.open(library).find(query, 10).to_dict("records")
+    assert run("find", library, query, "--json").json[0]["matches"] == expected
+
+
+def test_find_tells_people_a_table_per_query(run, library, folder):
+    ended = run("find", library, folder / "checks" / "001.png", folder / "discs" / "002.png", "-n", 2)
+    lines = ended.out.splitlines()
+    assert len(lines) == 4 + 1 + 4
+    assert lines[0] == str(folder / "checks" / "001.png")
+    assert lines[1].split() == ["rank", "distance", "cluster", "file_name"]
+    assert lines[2].split()[::3] == ["1", "checks/001.png"]
+    assert lines[7].split()[::3] == ["1", "discs/002.png"]
+    assert len(run("find", library, folder / "discs" / "002.png", "-n", 2).out.splitlines()) == 3
+
+
+def test_a_dash_reads_the_query_from_stdin(program, library, query):
+    out, err = program("find", library, "-", "-n", "2", "--json").communicate(query.read_bytes(), timeout=100)
+    (answer,) = json.loads(out)
+    assert err == b""
+    assert answer["query"] == "-"
+    assert answer["matches"] == lookalike.open(library).find(query, 2).to_dict("records")
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all"])
+def test_an_unreadable_stdin_is_named(run, library, monkeypatch, content):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    ended = run("find", library, "-")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: stdin: ")
+    assert ended.err.count("\n") == 1
+
+
+def test_an_unreadable_query_is_named(run, library, folder, tmp_path):
+    for bad in (tmp_path / "gone.png", folder / "discs" / "broken.png", tmp_path):
+        ended = run("find", library, folder / "discs" / "000.png", bad)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err.startswith(f"error: {bad}: ")
+
+
+def test_find_draws_a_sheet(run, library, query, tmp_path):
+    from lookalike.images import decode
+
+    ended = run("find", library, query, "-n", 5, "--sheet", tmp_path / "sheet.jpg", "--json")
+    assert (ended.code, len(ended.json[0]["matches"])) == (0, 5)
+    assert str(tmp_path / "sheet.jpg") in ended.err
+    assert np.ptp(decode((tmp_path / "sheet.jpg").read_bytes())) > 100
+
+
+def test_find_needs_a_library_that_is_far_enough(run, draw_folder, tmp_path, query):
+    from lookalike.library import LibraryFolder
+
+    LibraryFolder.create(tmp_path / "a.lookalike", draw_folder(tmp_path / "photos", n_each=1))
+    ended = run("find", tmp_path / "a.lookalike", query)
+    assert (ended.code, "not built that far" in ended.err) == (1, True)
+
+
+def test_evaluate_gives_the_one_json_document(run, library):
+    ended = run("evaluate", library, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.json == lookalike.open(library).evaluate()
+    scores = ["acc", "nmi", "ari", "precision_at_10", "knn_accuracy", "map"]
+    assert list(ended.json) == ["images", "classes", "clusters", *scores]
+    assert (ended.json["images"], ended.json["classes"], ended.json["clusters"]) == (48, 4, 4)
+
+
+def test_evaluate_tells_people_three_decimals(run, library):
+    scores = run("evaluate", library, "--json").json
+    lines = dict(line.split() for line in run("evaluate", library).out.splitlines())
+    assert lines["images"] == "48"
+    assert lines["nmi"] == f"{scores['nmi']:.3f}"
+
+
+def test_evaluate_takes_labels_from_a_file(run, library, tmp_path):
+    images = lookalike.open(library).images
+    truth = pd.DataFrame({"file_name": images.file_name, "label": images.cluster.map("number {}".format)})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    ended = run("evaluate", library, "--labels", tmp_path / "truth.csv", "--json")
+    assert (ended.json["acc"], ended.json["ari"]) == (1, 1)
+    assert run("evaluate", library, "--labels", tmp_path / "gone.csv").code == 1

@@ -1,0 +1,55 @@
+"""Small pictures of clearly different families, in memory and in a folder."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the nets of the tests are small: threads would wait for one another
+
+import numpy as np
+import pytest
+
+from lookalike.images import write_image
+
+FAMILIES = ("discs", "stripes", "checks", "slopes")
+
+
+def draw(family, rng, height=32, width=32):
+    """One picture of a family, uint8 (height, width, 3): shape by family, place, scale and colours at random."""
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    centre = rng.uniform(0.35, 0.65, 2)
+    share = {
+        "discs": np.hypot(x - centre[0], y - centre[1]) < rng.uniform(0.2, 0.3),
+        "stripes": np.sin(2 * np.pi * (x * rng.uniform(3, 4) + rng.uniform())) > 0,
+        "checks": (np.floor(x * 4 + rng.uniform()) + np.floor(y * 4 + rng.uniform())) % 2,
+        "slopes": np.clip(y + rng.uniform(-0.2, 0.2), 0, 1),
+    }[family]
+    dark, light = rng.uniform(0, 60, 3), rng.uniform(180, 255, 3)
+    noise = rng.normal(0, 4, (height, width, 3))
+    picture = dark + np.asarray(share, float)[:, :, None] * (light - dark) + noise
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Makes ``n_each`` pictures of each family: uint8 (n, size, size, 3), and the family's number (n,)."""
+
+    def make(n_each, *, size=32, seed=0):
+        rng = np.random.default_rng(seed)
+        families = np.tile(np.arange(len(FAMILIES)), n_each)
+        return np.stack([draw(FAMILIES[family], rng, size, size) for family in families]), families
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def draw_folder():
+    """Writes ``n_each`` PNG files of each family, oblong, into ``folder``; the family is the sub-folder."""
+
+    def make(folder, n_each=6, seed=0):
+        rng = np.random.default_rng(seed)
+        for family in FAMILIES:
+            (folder / family).mkdir(parents=True)
+            for number in range(n_each):
+                write_image(draw(family, rng, 40, 52), folder / family / f"{number:03d}.png")
+        return folder
+
+    return make
