@@ -28,8 +28,9 @@ docs: install
 	$(PIP) -e '.[docs]'
 	$(BIN)/sphinx-build -W -q -b html docs build/docs
 
+FOLDER ?= ../shared/data/clothing
 bench: install
-	$(BIN)/python benchmarks/build_clothing.py
+	$(BIN)/python benchmarks/build/build.py $(FOLDER)
 
 clean:
 	rm -rf $(VENV) build dist

@@ -159,7 +159,8 @@ def _prepare(into: Path, recipe: Recipe, candidates: pd.DataFrame) -> None:
     }
     pixels_bytes = len(candidates) * recipe.size**2 * 3
     if _header_or_none(into) == header and _size_or_none(pixels_path(into)) == pixels_bytes:
-        thumbnails_path(into, 0).parent.mkdir(exist_ok=True)
+        for directory in (table_path(into, 0).parent, thumbnails_path(into, 0).parent):
+            directory.mkdir(exist_ok=True)
         return
     into.mkdir(parents=True, exist_ok=True)
     header_path(into).unlink(missing_ok=True)

@@ -1,6 +1,18 @@
-"""Pixels become embeddings: the models, one loop that trains any of them (PyTorch)."""
+"""Pixels become embeddings: the models, one loop that trains any of them (PyTorch, loaded when first needed)."""
+
+from typing import TYPE_CHECKING, Any
 
 from lookalike.learn.model import DEFAULT, MODELS, Trained, embed, image_size, load_model, names
-from lookalike.learn.training import train
+
+if TYPE_CHECKING:
+    from lookalike.learn.training import train
 
 __all__ = ["DEFAULT", "MODELS", "Trained", "embed", "image_size", "load_model", "names", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "train":
+        raise AttributeError(f"module 'lookalike.learn' has no attribute {name!r}")
+    from lookalike.learn.training import train
+
+    return train

@@ -15,7 +15,7 @@ from lookalike.images import Pixels, Thumbnails, load
 from lookalike.library import LibraryFolder
 from lookalike.pipeline.labels import labels_from
 from lookalike.pipeline.settings import Settings
-from lookalike.pipeline.stages import Progress, Stages
+from lookalike.pipeline.stages import NEIGHBORS, Progress, Stages
 
 Query = str | Path | bytes | IO[bytes] | np.ndarray
 MOST_QUERIES = 5_000
@@ -178,8 +178,9 @@ class Library:
 
     def project(self, projection: str, *, progress: Progress | None = None) -> np.ndarray:
         """Another layout, float32 (n, 2), without changing the library's map."""
-        seed = self.settings.random_state
-        return organize.project(np.array(self.embeddings), projection, seed=seed, progress=progress)
+        embeddings, seed = np.array(self.embeddings), self.settings.random_state
+        neighbors = None if projection == "pca" else self._index.neighbors(min(NEIGHBORS, len(embeddings)))
+        return organize.project(embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
 
     def typical(self, n: int = 12) -> dict[int, np.ndarray]:
         """Rows of the ``n`` images nearest to each cluster's centre, nearest first."""

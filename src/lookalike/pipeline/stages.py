@@ -138,6 +138,7 @@ class Stages:
         """Pulls the clusters apart (UMAP in 10 dimensions), when that is what is clustered."""
 
         def make() -> Made:
+            self._announce("cluster")
             points = organize.manifold(self._embeddings, seed=self.settings.random_state, neighbors=self.neighbors)
             return {"manifold": points}, {}
 
@@ -154,6 +155,7 @@ class Stages:
         )
 
         def make() -> Made:
+            self._announce("cluster")
             points = self.files.array(stage, stage)
             facts: dict[str, Any] = {"method": chosen.method, "space": chosen.space, "n_clusters": chosen.n_clusters}
             n_clusters = chosen.n_clusters
@@ -170,8 +172,7 @@ class Stages:
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
-        if self.progress:
-            self.progress("index", 0, 1)
+        self._announce("index")
         return search.ExactIndex(self._embeddings).neighbors(min(NEIGHBORS, len(self._embeddings)))
 
     @property
@@ -188,6 +189,11 @@ class Stages:
 
     def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None if projection == "pca" else self.neighbors
+
+    def _announce(self, stage: str) -> None:
+        """Says that a step has begun whose length is unknown."""
+        if self.progress:
+            self.progress(stage, 0, 0)
 
     def _upstream(self, stage: str) -> str:
         return fingerprint(stage, self.files.made_from(stage))
