@@ -24,6 +24,7 @@ html_theme = "furo"
 html_title = f"Lookalike {release}"
 html_show_sphinx = html_show_copyright = False
 html_math_renderer = "mathml"
+html_static_path = html_css_files = ["style.css"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3

@@ -12,6 +12,7 @@ import typer.main
 import lookalike
 from lookalike.cli import app, options
 from lookalike.learn import names
+from lookalike.learn.views import IGNORABLE
 from lookalike.organize import CLUSTERINGS, PROJECTIONS
 from lookalike.pipeline.settings import FITS, SPACES
 
@@ -54,6 +55,7 @@ def test_the_module_is_the_command_and_tells_its_version(program):
 
 def test_the_names_to_choose_from_are_those_that_the_parts_have():
     assert list(options.Model) == names(), "as many, the default first"
+    assert list(options.Difference) == list(IGNORABLE)
     assert set(options.Projection) == set(PROJECTIONS)
     assert set(options.Method) == set(CLUSTERINGS)
     assert set(options.Space) == set(SPACES)

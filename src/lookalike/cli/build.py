@@ -13,6 +13,7 @@ from lookalike.cli.options import (
     ClusterMethod,
     ClusterSpace,
     Device,
+    Differences,
     Fit,
     LibraryPath,
     MapProjection,
@@ -50,6 +51,7 @@ def build(
     method: ClusterMethod = None,
     space: ClusterSpace = None,
     projection: MapProjection = None,
+    ignore: Differences = None,
     fit: Annotated[
         Fit | None, typer.Option(metavar="FIT", help=f"How an oblong picture becomes a square: {listed(Fit)}.")
     ] = None,
@@ -78,6 +80,7 @@ def build(
     """
     settings = given(
         model=model,
+        model_settings=ignore,
         n_clusters=n_clusters,
         method=method,
         space=space,

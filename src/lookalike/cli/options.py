@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-Model = StrEnum("Model", ["vae", "sparse-ae", "ae", "talk", "pixels"])
+Model = StrEnum("Model", ["siamese-vae", "siamese", "vae", "sparse-ae", "ae", "talk", "pixels"])
 Projection = StrEnum("Projection", ["tsne", "umap", "pca"])
 Method = StrEnum("Method", ["kmeans", "gmm", "hdbscan", "ward"])
 Space = StrEnum("Space", ["embedding", "manifold", "map"])
 Fit = StrEnum("Fit", ["squash", "pad", "crop"])
 Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
+Difference = StrEnum("Difference", ["flip", "rotation", "color", "crop", "scale"])
 How = StrEnum("How", ["copy", "link"])
 Target = StrEnum("Target", ["folders"])
 
@@ -30,6 +31,14 @@ def _number_of_clusters(text: str) -> int | str:
     if not text.isdecimal() or int(text) < 1:
         raise typer.BadParameter(f"{text!r} is neither a whole number from 1 up nor 'auto'.")
     return int(text)
+
+
+def _differences(text: str) -> dict[str, list[str]]:
+    """The model's setting; `none` is a difference nobody makes."""
+    names = [name.strip() for name in text.split(",")] if text != "none" else []
+    if wrong := [name for name in names if name not in list(Difference)]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not one of {listed(Difference)}, or none.")
+    return {"ignore": names}
 
 
 def _layouts(text: str) -> tuple[str, ...]:
@@ -75,6 +84,15 @@ ClusterSpace = Annotated[
 ]
 MapProjection = Annotated[
     Projection | None, typer.Option(metavar="PROJECTION", help=f"How to lay out the map: {listed(Projection)}.")
+]
+Differences = Annotated[
+    Any,
+    typer.Option(
+        parser=_differences,
+        metavar="A,B,...",
+        help=f"What should not count as a difference between pictures, for Siamese models: {listed(Difference)}, or "
+        "none. Default: flip,crop,scale.",
+    ),
 ]
 Layouts = Annotated[
     Any,

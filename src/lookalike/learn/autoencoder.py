@@ -21,7 +21,7 @@ class Autoencoder(nn.Module):
 
     size: ClassVar[int] = 64
 
-    def __init__(self, *, dim: int = 64, size: int = 64, width: int = 64) -> None:
+    def __init__(self, *, dim: int = 64, size: int = 64, width: int = 32) -> None:
         super().__init__()
         self.encoder = Encoder(size, width)
         self.code = nn.Linear(self.encoder.n_features, dim)
@@ -49,7 +49,7 @@ class SparseAutoencoder(Autoencoder):
     2010). What follows a code is normalised in the decoder, so it cannot pay for small codes with large weights.
     """
 
-    def __init__(self, *, dim: int = 64, size: int = 64, width: int = 64, sparsity: float = 2.0) -> None:
+    def __init__(self, *, dim: int = 64, size: int = 64, width: int = 32, sparsity: float = 2.0) -> None:
         super().__init__(dim=dim, size=size, width=width)
         self.sparsity = sparsity
 

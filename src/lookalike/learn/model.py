@@ -6,7 +6,9 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
   [0, 1], ``progress`` the share of the training that is done. A model without it is found in closed form;
 * ``encode(images) -> Tensor``: codes (b, dim); of a VAE the posterior mean μ;
 * maybe ``decode(codes) -> Tensor``: images (b, 3, s, s) in [0, 1];
-* maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images.
+* maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images;
+* maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`), and ``effort``: how long it
+  is trained by default, relative to the others.
 """
 
 import json
@@ -37,13 +39,15 @@ class Home(NamedTuple):
 
 
 MODELS: dict[str, Home] = {
+    "siamese-vae": Home("siamese", "SiameseVAE", 64, 128),
+    "siamese": Home("siamese", "Siamese", 64, 128),
     "vae": Home("vae", "VariationalAutoencoder", 64),
     "sparse-ae": Home("autoencoder", "SparseAutoencoder", 64),
     "ae": Home("autoencoder", "Autoencoder", 64),
     "talk": Home("vae", "TalkVAE", 256, 256),
     "pixels": Home("pixels", "PixelComponents", 32),
 }
-DEFAULT = "vae"
+DEFAULT = "siamese-vae"
 
 
 def names() -> list[str]:
@@ -83,7 +87,7 @@ class Trained:
 
     def __init__(self, name: str, network: "nn.Module", *, settings: dict[str, Any], device: "torch.device") -> None:
         self.name, self.network, self.settings, self.device = name, network.to(device).eval(), settings, device
-        self.whitening = Whitening(np.zeros(settings["dim"], np.float32), np.eye(settings["dim"], dtype=np.float32))
+        self.whitening: Whitening
         self.facts: dict[str, Any] = {}
         self.history: dict[str, list[float]] = {}
 
@@ -161,8 +165,8 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
         document = json.loads((folder / "model.json").read_text())
         tensors = load_file(folder / "model.safetensors")
         name, settings, whitening = document["name"], document["settings"], Whitening.from_tensors(tensors)
-        if whitening.matrix.shape != (settings["dim"], settings["dim"]) or len(whitening.mean) != settings["dim"]:
-            raise ValueError("the whitening is of another size than the code")
+        if whitening.rotation.shape[1] != settings["dim"]:
+            raise ValueError("the whitening is of another size than the embedding")
         with torch.device("meta"):  # takes no memory, whatever sizes the settings speak of
             network = create(name, settings)
         state = {key.removeprefix("network."): value for key, value in tensors.items() if key.startswith("network.")}

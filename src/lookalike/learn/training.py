@@ -13,12 +13,14 @@ from lookalike.errors import SettingError
 from lookalike.learn.checkpoint import Checkpoint
 from lookalike.learn.device import autocast, pick_device, to_floats
 from lookalike.learn.model import Progress, Trained, create, home
-from lookalike.learn.whitening import Whitening
+from lookalike.learn.whitening import Block, Whitening
 
 BATCH = 256
 LEARNING_RATE = 2e-3
-SAMPLE = 20_000
-"""Images of the folder from which whitening, and models found in closed form, are learned."""
+WHITENED = 20_000
+"""Images of the folder from which the whitening is learned, at most."""
+PREPARED = 8_000
+"""Images from which what models know in closed form is found, at most; all of them are in memory at once."""
 
 
 def default_epochs(n_images: int) -> float:
@@ -57,7 +59,8 @@ def train(
     trained = Trained(name, create(name, settings), settings=settings, device=target)
     n_steps = 0
     if hasattr(trained.network, "loss"):
-        n_epochs = default_epochs(len(slots)) if epochs is None else epochs
+        effort = getattr(trained.network, "effort", 1.0)
+        n_epochs = effort * default_epochs(len(slots)) if epochs is None else epochs
         n_steps = max(1, math.ceil(n_epochs * len(slots) / min(BATCH, len(slots))))
     run = Run(trained, pixels, slots, n_steps=n_steps, seed=seed, limit=60 * minutes if minutes else math.inf)
     run.go(Checkpoint(checkpoint, run.fingerprint()) if checkpoint else None, progress)
@@ -74,17 +77,18 @@ def _check(settings: dict[str, Any], epochs: float | None, minutes: float | None
         raise SettingError(f"dim={settings['dim']!r} must be a whole number from 1 up")
 
 
-def _sample(slots: np.ndarray, seed: int) -> np.ndarray:
-    if len(slots) <= SAMPLE:
+def _sample(slots: np.ndarray, seed: int, most: int) -> np.ndarray:
+    if len(slots) <= most:
         return slots
-    return slots[np.sort(np.random.default_rng([seed, 1]).choice(len(slots), SAMPLE, replace=False))]
+    return slots[np.sort(np.random.default_rng([seed, 1]).choice(len(slots), most, replace=False))]
 
 
 def _finish(trained: Trained, pixels: Any, slots: np.ndarray, seed: int) -> None:
     """Whitening from a sample, and how many numbers of the code are in use (Burda et al., 2016: variance over 0.01)."""
-    sample = _sample(slots, seed)
+    sample = _sample(slots, seed, WHITENED)
     codes = np.concatenate([trained.codes(pixels[sample[i : i + BATCH]]) for i in range(0, len(sample), BATCH)])
-    trained.whitening = Whitening.fit(codes)
+    blocks = getattr(trained.network, "blocks", [Block(codes.shape[1])])
+    trained.whitening = Whitening.fit(codes, trained.dim, blocks)
     trained.facts["active_units"] = int((codes.var(0) > 0.01).sum())
     trained.facts["images"] = len(slots)
 
@@ -110,7 +114,7 @@ class Run:
     def go(self, checkpoint: Checkpoint | None, progress: Progress | None) -> None:
         """Trains from where it stands to the end."""
         if not (checkpoint and checkpoint.restore(self)) and hasattr(self.trained.network, "prepare"):
-            sample = self.pixels[_sample(self.slots, self.seed)]
+            sample = self.pixels[_sample(self.slots, self.seed, PREPARED)]
             self.trained.network.prepare(to_floats(sample, self.trained.device))  # type: ignore[operator]
         self.trained.network.train()
         try:

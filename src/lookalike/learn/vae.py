@@ -38,7 +38,7 @@ class VariationalAutoencoder(nn.Module):
     size: ClassVar[int] = 64
 
     def __init__(
-        self, *, dim: int = 64, size: int = 64, width: int = 64, beta: float = 1.0, free_bits: float = 0.1
+        self, *, dim: int = 64, size: int = 64, width: int = 32, beta: float = 1.0, free_bits: float = 0.1
     ) -> None:
         super().__init__()
         self.beta, self.free_bits, self.dim = beta, free_bits, dim

@@ -1,20 +1,30 @@
 """From codes to embeddings: every direction gets the same spread, every embedding the same length."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHRINKAGE = 0.02
-"""Share of the mean variance that is added to each direction's before dividing; larger whitens less."""
+
+class Block(NamedTuple):
+    """A part of the code that is whitened by itself."""
+
+    size: int
+    """Numbers of the code."""
+    weight: float = 1.0
+    """How much the part counts in the embedding, relative to the others."""
+    shrinkage: float = 0.2
+    """Share of the mean variance that is added to each direction's before dividing; larger whitens less, inf not."""
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """Centre, whiten, normalise: ``(codes - mean) @ matrix``, divided by its length.
+    """Centre, whiten, normalise each part of the code; join the parts, keep the widest directions, normalise.
 
     Nearest neighbours in whitened and normalised codes are markedly better than in raw ones (Jégou & Chum, *Negative
     evidences and co-occurrences in image retrieval: the benefit of PCA and whitening*, 2012). A Euclidean distance
@@ -22,49 +32,113 @@ class Whitening:
     """
 
     mean: np.ndarray
-    """(dim,) float32"""
-    matrix: np.ndarray
-    """(dim, dim) float32"""
-    length: float = 1.0
-    """The usual length of a whitened code ahead of the normalisation: what ``undo`` gives back to an embedding."""
+    """(n,) float32, of the codes"""
+    scales: np.ndarray
+    """(blocks, 2) float32: weight, and the usual length of a whitened part, which ``undo`` gives back"""
+    centre: np.ndarray
+    """(n,) float32, of the joined parts"""
+    rotation: np.ndarray
+    """(n, dim) float32: the joined parts' widest directions"""
+    matrices: tuple[np.ndarray, ...]
+    """A float32 (size, size) for each block"""
+    length: float
+    """The usual length ahead of the last normalisation."""
 
     @classmethod
-    def fit(cls, codes: np.ndarray) -> "Whitening":
-        """From codes (n, dim): PCA, each direction divided by the root of its shrunk variance, widest first."""
-        n_codes, dim = codes.shape
-        if n_codes < 2:
-            return cls(np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32))
+    def fit(cls, codes: np.ndarray, dim: int, blocks: Sequence[Block]) -> "Whitening":
+        """From codes (m, n) to one that gives embeddings (m, dim); the sizes of ``blocks`` add up to n."""
         mean = codes.mean(0, dtype=np.float64)
-        variances, directions = np.linalg.eigh(np.cov(codes.T.astype(np.float64), ddof=0).reshape(dim, dim))
-        variances, directions = variances[::-1].clip(min=0), directions[:, ::-1]
-        directions = directions * np.where(directions[np.abs(directions).argmax(0), range(dim)] < 0, -1, 1)
-        spread = np.sqrt(variances + SHRINKAGE * variances.mean() + 1e-12)
-        matrix = directions / spread
-        lengths = np.linalg.norm((codes - mean) @ matrix, axis=1)
-        return cls(mean.astype(np.float32), matrix.astype(np.float32), float(np.median(lengths)) or 1.0)
+        spans = _spans([block.size for block in blocks])
+        matrices, parts, scales = [], [], []
+        for block, span in zip(blocks, spans, strict=True):
+            centred = codes[:, span] - mean[span]
+            matrix = _whitening_matrix(centred, block.shrinkage)
+            white = centred @ matrix
+            lengths = np.linalg.norm(white, axis=1)
+            scales.append((block.weight, float(np.median(lengths)) or 1.0))
+            matrices.append(matrix.astype(np.float32))
+            parts.append(block.weight * _normalised(white))
+        joined = np.concatenate(parts, 1)
+        centre = joined.mean(0)
+        rotation = _principal(joined - centre)[1][:, :dim]
+        length = float(np.median(np.linalg.norm((joined - centre) @ rotation, axis=1))) or 1.0
+        return cls(
+            mean=_single(mean),
+            scales=_single(np.array(scales)),
+            centre=_single(centre),
+            rotation=_single(rotation),
+            matrices=tuple(matrices),
+            length=length,
+        )
 
     def apply(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (m, dim) to embeddings (m, dim), float32, of length 1 (0 for a code that equals the mean)."""
-        white = (codes.astype(np.float32) - self.mean) @ self.matrix
-        result: np.ndarray = white / np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
-        return result
+        """Codes (m, n) to embeddings (m, dim), float32, of length 1 (0 for a code that equals the mean)."""
+        centred = codes.astype(np.float32) - self.mean
+        parts = [
+            weight * _normalised(centred[:, span] @ matrix)
+            for span, matrix, (weight, _) in zip(self._spans, self.matrices, self.scales, strict=True)
+        ]
+        return _normalised((np.concatenate(parts, 1) - self.centre) @ self.rotation)
 
     def undo(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings (m, dim) back to codes (m, dim), float32, as if each had had the usual length."""
-        norms = np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
-        white = embeddings * (self.length / norms)
-        result: np.ndarray = (white @ np.linalg.pinv(self.matrix.astype(np.float64)) + self.mean).astype(np.float32)
-        return result
+        """Embeddings (m, dim) back to codes (m, n), float32, as if each part had had its usual length."""
+        joined = self.length * _normalised(embeddings) @ self.rotation.T + self.centre
+        parts = [
+            usual * _normalised(joined[:, span]) @ np.linalg.pinv(matrix.astype(np.float64), rcond=1e-6)
+            for span, matrix, (_, usual) in zip(self._spans, self.matrices, self.scales, strict=True)
+        ]
+        return _single(np.concatenate(parts, 1) + self.mean)
 
     def tensors(self) -> dict[str, "Tensor"]:
         """As tensors to be stored beside the network's."""
         import torch
 
-        arrays = {"mean": self.mean, "matrix": self.matrix, "length": np.array([self.length])}
-        return {f"whitening.{key}": torch.from_numpy(np.ascontiguousarray(array)) for key, array in arrays.items()}
+        arrays = {name: getattr(self, name) for name in ("mean", "scales", "centre", "rotation")}
+        arrays |= {f"matrix{number}": matrix for number, matrix in enumerate(self.matrices)}
+        arrays["length"] = np.array([self.length])
+        return {f"whitening.{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, "Tensor"]) -> "Whitening":
-        """What ``tensors`` gave."""
-        mean, matrix, length = (tensors[f"whitening.{key}"].numpy() for key in ("mean", "matrix", "length"))
-        return cls(mean, matrix, float(length[0]))
+        """What ``tensors`` gave; KeyError or ValueError when they do not fit together."""
+        mean, scales, centre, rotation = (
+            tensors[f"whitening.{name}"].numpy() for name in ("mean", "scales", "centre", "rotation")
+        )
+        matrices = tuple(tensors[f"whitening.matrix{number}"].numpy() for number in range(len(scales)))
+        if {len(mean), len(centre), len(rotation)} != {sum(len(matrix) for matrix in matrices)}:
+            raise ValueError("the whitening's parts do not fit together")
+        return cls(mean, scales, centre, rotation, matrices, float(tensors["whitening.length"][0]))
+
+    @property
+    def _spans(self) -> list[slice]:
+        return _spans([len(matrix) for matrix in self.matrices])
+
+
+def _spans(sizes: Sequence[int]) -> list[slice]:
+    ends = np.cumsum([0, *sizes])
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+def _principal(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (n,) and directions (n, n) of centred rows, widest first, with signs that do not depend on chance."""
+    variances, directions = np.linalg.eigh(centred.T.astype(np.float64) @ centred / len(centred))
+    directions = directions[:, ::-1]
+    largest = directions[np.abs(directions).argmax(0), range(len(directions))]
+    return variances[::-1].clip(min=0), directions * np.where(largest < 0, -1, 1)
+
+
+def _whitening_matrix(centred: np.ndarray, shrinkage: float) -> np.ndarray:
+    variances, directions = _principal(centred)
+    if np.isinf(shrinkage):
+        return directions
+    matrix: np.ndarray = directions / np.sqrt(variances + shrinkage * variances.mean() + 1e-12)
+    return matrix
+
+
+def _normalised(rows: np.ndarray) -> np.ndarray:
+    result: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return result
+
+
+def _single(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32)

@@ -16,7 +16,7 @@ class Settings:
     """How a library is made. Each setting can be given to ``build``; what is not given is what it was the last time.
 
     model: what turns images into embeddings; ``lookalike.learn.names()`` lists them.
-    model_settings: keyword arguments of the model, such as ``{"dim": 128, "beta": 4.0}``.
+    model_settings: keyword arguments of the model, such as ``{"dim": 128, "beta": 4.0}``; forgotten with another model.
     fit: how an oblong picture becomes a square: ``squash``, ``pad`` or ``crop``.
     epochs: how often the training sees each image; None decides by the number of images. More is better, and slower.
     minutes: ends the training by the clock; the library then depends on the machine's speed.
@@ -58,6 +58,8 @@ class Settings:
         known = {entry.name for entry in fields(cls)}
         if unknown := set(given) - known:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}")
+        if given.get("model", kept.get("model")) != kept.get("model"):
+            kept = {key: value for key, value in kept.items() if key != "model_settings"}
         return cls(**{key: value for key, value in kept.items() if key in known} | given)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""What is known beforehand of how pictures look: oriented gradients and colours, cell by cell.
+
+A network from random weights needs many pictures to find out what an edge is; histograms of oriented gradients know
+(Dalal & Triggs, *Histograms of oriented gradients for human detection*, 2005). `sight.py` learns what to make of them.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+BINS = 18
+"""Directions of a gradient, around the full circle: light on dark is another thing than dark on light."""
+CLIP = 0.3
+"""No direction counts more than this share of its block, so that one strong edge does not drown the rest."""
+FLOOR = 0.03
+"""Blocks whose gradients are fainter than this (of white on black) fade out instead of becoming noise."""
+CHUNK = 16
+"""Images that are worked on at once: what stays in the processor's cache."""
+
+
+def oriented_gradients(images: Tensor, cell: int, *, mirrored: bool) -> Tensor:
+    """Histograms of gradient directions in cells of ``cell`` pixels, normalised in blocks of 2x2 cells.
+
+    Images (b, 3, s, s) in [0, 1] to (b, blocks² · 4 · 18), blocks = s/cell - 1. ``mirrored`` averages with what the
+    mirrored image would give, so that both give the same.
+    """
+    return torch.cat([_gradients_of_few(few.float(), cell, mirrored) for few in torch.split(images, CHUNK)])
+
+
+def colour_layout(images: Tensor, cells: int, *, mirrored: bool) -> Tensor:
+    """Mean colour of ``cells`` x ``cells`` cells as lightness and two differences from it: (b, 3 · cells²)."""
+    means = functional.adaptive_avg_pool2d(images.float(), cells)
+    lightness = means.mean(1, keepdim=True)
+    layout = torch.cat([lightness, means[:, :1] - lightness, means[:, 2:] - lightness], 1)
+    return ((layout + layout.flip(-1)) / 2 if mirrored else layout).flatten(1)
+
+
+def _gradients_of_few(images: Tensor, cell: int, mirrored: bool) -> Tensor:
+    histograms = _histograms(*_strongest_gradients(images), cell)  # (b, bins, s/cell, s/cell)
+    blocks = _normalised_blocks(histograms)
+    if not mirrored:
+        return blocks
+    opposite = (BINS // 2 - torch.arange(BINS, device=images.device)) % BINS  # where a direction goes in a mirror
+    return (blocks + _normalised_blocks(histograms[:, opposite].flip(-1))) / 2
+
+
+def _strongest_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical differences (b, 1, s, s), of each pixel's channel where they are largest."""
+    padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+    channel = (across.square() + down.square()).argmax(1, keepdim=True)
+    return across.gather(1, channel), down.gather(1, channel)
+
+
+def _histograms(across: Tensor, down: Tensor, cell: int) -> Tensor:
+    """Strength by direction, smoothly shared between neighbouring directions and neighbouring cells."""
+    angles = torch.arange(BINS, device=across.device) * (2 * math.pi / BINS)
+    reach = math.cos(2 * math.pi / BINS)
+    weights = torch.stack([angles.cos(), angles.sin(), torch.full_like(angles, -reach)], 1) / (1 - reach)
+    strength = (across.square() + down.square() + 1e-12).sqrt()
+    gradients = torch.cat([across, down, strength], 1)  # (b, 3, s, s)
+    shares = functional.conv2d(gradients, weights[:, :, None, None]).relu_()  # (b, bins, s, s)
+    side = across.shape[-1]
+    centres = (torch.arange(side // cell, device=across.device) + 0.5) * cell
+    distances = (torch.arange(side, device=across.device)[:, None] + 0.5 - centres).abs()
+    tents = (1 - distances / cell).clamp(min=0) / cell  # (s, s/cell)
+    return tents.T @ (shares @ tents)
+
+
+def _normalised_blocks(histograms: Tensor) -> Tensor:
+    """Each 2x2 cells divided by their length, clipped, divided again (Lowe, 2004): (b, blocks² · 4 · bins)."""
+    end = histograms.shape[-1] - 1
+    corners = [histograms[..., i : end + i, j : end + j] for i in (0, 1) for j in (0, 1)]
+    blocks = torch.stack(corners, 1)  # (b, 4, bins, blocks, blocks)
+    blocks = (blocks / (_length(blocks) + FLOOR)).clamp(max=CLIP)
+    return (blocks / (_length(blocks) + 1e-3)).flatten(1)
+
+
+def _length(blocks: Tensor) -> Tensor:
+    return blocks.square().sum((1, 2), keepdim=True).sqrt()

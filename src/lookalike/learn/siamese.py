@@ -1,0 +1,144 @@
+"""``siamese-vae``, the default, and ``siamese``: embeddings that agree between two views of one image."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lookalike.learn.nets import Decoder, Encoder
+from lookalike.learn.sight import Sight
+from lookalike.learn.vae import WARM_UP, gaussian_error, kullback_leibler
+from lookalike.learn.views import IGNORABLE, mirrored, view
+from lookalike.learn.whitening import Block
+
+TEMPERATURE = 0.2
+IGNORED = ("flip", "crop", "scale")
+"""What does not count as a difference when the user does not say; colour does count."""
+
+
+def disagreement(first: Tensor, second: Tensor) -> Tensor:
+    """NT-Xent (Chen et al., *SimCLR*, 2020): each of (b, d) should be nearest to its partner among all 2b."""
+    both = functional.normalize(torch.cat([first, second]).float())  # (2b, d)
+    likeness = (both @ both.T / TEMPERATURE).fill_diagonal_(-torch.inf)
+    partners = torch.arange(len(both), device=both.device).roll(len(first))
+    return functional.cross_entropy(likeness, partners)
+
+
+class Siamese(nn.Module):
+    """Two views of one image should have one code: the talk's first alternative to an autoencoder.
+
+    The code is [sight; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradient and colour
+    descriptors that agrees best between views of an image, and between neighbours; it is found in seconds and is what
+    search lives on. μ, of ``latent`` numbers, is learned by a network from pixels and adds what descriptors cannot
+    say. ``dim`` is the length of the embedding, in which the whitening joins the two with the weights 1 and
+    ``learned``.
+
+    ``ignore`` says what does not count as a difference between pictures, see `views.view`. ``neighbors`` weighs
+    agreement with an image's nearest against agreement between its views: a larger one gathers kinds of things, 0
+    keeps to the single picture. ``agreement`` weighs the network's NT-Xent loss. A larger ``width`` sees more and
+    costs its square.
+    """
+
+    size: ClassVar[int] = 64
+    effort: ClassVar[float] = 0.3
+
+    def __init__(
+        self,
+        *,
+        dim: int = 128,
+        size: int = 64,
+        width: int = 32,
+        latent: int = 64,
+        agreement: float = 100.0,
+        neighbors: float = 0.5,
+        learned: float = 0.2,
+        ignore: Sequence[str] = IGNORED,
+    ) -> None:
+        super().__init__()
+        if unknown := set(ignore) - set(IGNORABLE):
+            raise ValueError(f"ignore={sorted(unknown)[0]!r} is unknown; there are {', '.join(IGNORABLE)}")
+        self.latent, self.agreement, self.ignore = latent, agreement, tuple(ignore)
+        self.sight = Sight(dim, size, self.ignore, neighbors)
+        self.blocks = [Block(dim, 1.0, torch.inf), Block(latent, learned, 0.2)]
+        self.encoder = Encoder(size, width)
+        self.heads = nn.Linear(self.encoder.n_features, 2 * latent)
+        self.project = nn.Sequential(nn.Linear(latent, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
+
+    def prepare(self, images: Tensor) -> None:
+        """Finds the sight of a sample of the folder (m, 3, s, s)."""
+        self.sight.prepare(images)
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (b, 3, s, s) in [0, 1] to μ(x) and log Σ(x), (b, latent) each."""
+        mean, log_variance = self.heads(self.encoder(2 * images - 1)).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(-8, 8)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images (b, 3, s, s) in [0, 1] to codes [sight; μ], (b, dim + latent)."""
+        return torch.cat([self.sight(images), self.posterior(images)[0]], 1)
+
+    def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
+        """The disagreement of μ between two views of each image."""
+        first, second = (self.posterior(view(mirrored(images, self.ignore), self.ignore))[0] for _ in range(2))
+        return {"disagreement": self.agreement * disagreement(self.project(first), self.project(second))}
+
+
+class SiameseVAE(Siamese):
+    """A VAE whose posterior mean must also agree between two views of one image.
+
+    From [sight; z] of a view, z drawn from N(μ, Σ), the decoder has to give the whole image. Sight tells it the shapes,
+    so the ELBO spends μ on the rest: colours, light, texture. ``reconstruction`` weighs the decoded pixels, ``beta``
+    the Kullback-Leibler term, which has ``free_bits`` as in `vae`; without agreement and sight it is `vae`, without
+    the decoder `siamese`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int = 128,
+        size: int = 64,
+        width: int = 32,
+        latent: int = 64,
+        reconstruction: float = 1.0,
+        beta: float = 1.0,
+        free_bits: float = 0.1,
+        agreement: float = 100.0,
+        neighbors: float = 0.5,
+        learned: float = 0.2,
+        ignore: Sequence[str] = IGNORED,
+    ) -> None:
+        super().__init__(
+            dim=dim,
+            size=size,
+            width=width,
+            latent=latent,
+            agreement=agreement,
+            neighbors=neighbors,
+            learned=learned,
+            ignore=ignore,
+        )
+        self.reconstruction, self.beta, self.free_bits = reconstruction, beta, free_bits
+        self.decoder = Decoder(size, dim + latent, width)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes (b, dim + latent) to images (b, 3, s, s) in [0, 1]."""
+        images: Tensor = self.decoder(codes)
+        return images
+
+    def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
+        """Reconstruction of the image from a view, divergence, and the disagreement of two views."""
+        whole = mirrored(images, self.ignore)
+        mean, log_variance = self.posterior(view(whole, self.ignore))
+        spread = torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+        with torch.no_grad():
+            seen = self.sight(whole)
+        decoded = self.decode(torch.cat([seen, mean + spread], 1))
+        divergence = kullback_leibler(mean, log_variance).clamp(min=self.free_bits).sum()
+        other = self.posterior(view(mirrored(images, self.ignore), self.ignore))[0]
+        return {
+            "reconstruction": self.reconstruction * gaussian_error(whole, decoded),
+            "divergence": self.beta * min(1.0, progress / WARM_UP) * divergence,
+            "disagreement": self.agreement * disagreement(self.project(mean), self.project(other)),
+        }

@@ -1,0 +1,123 @@
+"""Sight: the linear map of descriptors that agrees best between views of an image, and between neighbours.
+
+The closed form of a Siamese network. Of all directions in which descriptors vary, keep those in which two views of one
+image, or two images that are each other's nearest, differ least compared with two images drawn at random: linear
+discriminant analysis (Fisher, 1936) in which each image, and each pair of neighbours, is a class of its own.
+"""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.views import view
+
+PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "colour": (96, 0.4)}
+"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, mean colours."""
+NEAREST = 5
+"""Images are neighbours when each is among so many nearest of the other."""
+SHRINKAGE = 1.0
+"""Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
+FEW = 128
+"""Images described at once."""
+
+
+class Sight(nn.Module):
+    """Images (b, 3, s, s) to (b, dim), fixed once it has been prepared on a sample of the folder.
+
+    With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
+    ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
+    """
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float) -> None:
+        super().__init__()
+        self.size, self.ignore, self.neighbors = size, ignore, neighbors
+        self.parts = {name: part for name, part in PARTS.items() if name != "colour" or "color" not in ignore}
+        self.register_buffer("mean", torch.zeros(sum(self._lengths())))
+        self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (b, 3, s, s) in [0, 1] to (b, dim), the directions that agree best first."""
+        with torch.autocast(images.device.type, enabled=False):
+            result: Tensor = (self._describe(images.float()) - self.mean) @ self.matrix
+        return result
+
+    @torch.no_grad()
+    def prepare(self, images: Tensor) -> None:
+        """Finds the map from a sample (m, 3, s, s); directions beyond what m images span stay zero."""
+        described = self._describe(images)  # (m, n)
+        self.mean.copy_(described.mean(0))
+        reduction = self._components(described - self.mean)  # (n, k)
+        points = (described - self.mean) @ reduction
+        seen_again = torch.cat([self._describe(view(few, self.ignore)) for few in torch.split(images, FEW)])
+        pairs = [_unit((seen_again - self.mean) @ reduction - points)]
+        first, second = mutual_neighbors(functional.normalize(points), NEAREST)
+        if self.neighbors and len(first):
+            pairs.append(self.neighbors * _unit(points[first] - points[second]))
+        found = reduction @ _agreeing(points, pairs)[:, : self.matrix.shape[1]]
+        self.matrix.zero_()[:, : found.shape[1]] = found
+
+    def _lengths(self) -> list[int]:
+        blocks = {"fine": 7, "coarse": 3}
+        return [72 * blocks[name] ** 2 if name in blocks else 3 * 64 for name in self.parts]
+
+    def _describe(self, images: Tensor) -> Tensor:
+        mirrored = "flip" in self.ignore
+        descriptors = {
+            "fine": lambda few: oriented_gradients(few, self.size // 8, mirrored=mirrored),
+            "coarse": lambda few: oriented_gradients(few, self.size // 4, mirrored=mirrored),
+            "colour": lambda few: colour_layout(few, 8, mirrored=mirrored),
+        }
+        few_by_few = torch.split(images, FEW)
+        return torch.cat([torch.cat([descriptors[name](few) for name in self.parts], 1) for few in few_by_few])
+
+    def _components(self, centred: Tensor) -> Tensor:
+        """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""
+        blocks = []
+        for part, (most, weight) in zip(torch.split(centred, self._lengths(), 1), self.parts.values(), strict=True):
+            rank = min(most, *part.shape)
+            directions = torch.svd_lowrank(part, rank, niter=4)[2]  # (length, rank)
+            blocks.append(directions * weight / ((part @ directions).square().sum(1).mean().sqrt() + 1e-12))
+        joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+        return joined
+
+
+def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Rows of points (m, d) of which each is among the ``k`` nearest of the other; every pair once."""
+    k = min(k, len(points) - 1)
+    if k < 1:
+        return torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
+    nearest = []
+    for start in range(0, len(points), 1024):
+        distances = torch.cdist(points[start : start + 1024], points)
+        distances[torch.arange(len(distances)), torch.arange(start, start + len(distances))] = torch.inf
+        nearest.append(distances.topk(k, largest=False).indices)
+    found = torch.cat(nearest)  # (m, k)
+    rows = torch.arange(len(points), device=points.device)[:, None].expand_as(found)
+    back = (found[found] == rows[:, :, None]).any(2)  # whether the row is among its neighbour's nearest
+    keep = back & (rows < found)
+    return rows[keep], found[keep]
+
+
+def _agreeing(points: Tensor, pairs: list[Tensor]) -> Tensor:
+    """Directions (k, k) of points, whose variance over that within pairs is largest, first."""
+    within = sum((pair.T @ pair / len(pair) for pair in pairs), torch.zeros_like(points.T @ points)).double()
+    n = len(within)
+    within += SHRINKAGE * within.diagonal().mean() * torch.eye(n, device=within.device, dtype=within.dtype) + 1e-12
+    spread, directions = torch.linalg.eigh(within)
+    sphere = directions / spread.sqrt()  # in which pairs differ equally in all directions
+    turned = points.double() @ sphere
+    best = torch.linalg.eigh(turned.T @ turned / len(points))[1].flip(1)
+    largest = best.gather(0, best.abs().argmax(0, keepdim=True))
+    result: Tensor = (sphere @ (best * torch.where(largest < 0, -1.0, 1.0))).to(points.dtype)
+    return result
+
+
+def _unit(differences: Tensor) -> Tensor:
+    """Differences (p, k), scaled so that their mean squared length is 1."""
+    return differences / (differences.square().sum(1).mean().sqrt() + 1e-12)
