@@ -24,6 +24,12 @@ OTHER = {
     "beta": {"beta": 20.0},
     "free_bits": {"free_bits": 3.0},
     "sparsity": {"sparsity": 200.0},
+    "latent": {"latent": 5},
+    "reconstruction": {"reconstruction": 0.01},
+    "agreement": {"agreement": 3000.0},
+    "neighbors": {"neighbors": 3.0},
+    "learned": {"learned": 1.5},
+    "ignore": {"ignore": ["color"]},
 }
 """For each setting of any model another value than its default or its small one."""
 OWN_OTHER = {("talk", "dim"): {"dim": 1, "size": 16}, ("talk", "size"): {"dim": 1, "size": 16}}

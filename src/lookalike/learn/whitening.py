@@ -35,8 +35,6 @@ class Whitening:
     """(n,) float32, of the codes"""
     scales: np.ndarray
     """(blocks, 2) float32: weight, and the usual length of a whitened part, which ``undo`` gives back"""
-    centre: np.ndarray
-    """(n,) float32, of the joined parts"""
     rotation: np.ndarray
     """(n, dim) float32: the joined parts' widest directions"""
     matrices: tuple[np.ndarray, ...]
@@ -59,13 +57,11 @@ class Whitening:
             matrices.append(matrix.astype(np.float32))
             parts.append(block.weight * _normalised(white))
         joined = np.concatenate(parts, 1)
-        centre = joined.mean(0)
-        rotation = _principal(joined - centre)[1][:, :dim]
-        length = float(np.median(np.linalg.norm((joined - centre) @ rotation, axis=1))) or 1.0
+        rotation = _principal(joined)[1][:, :dim]
+        length = float(np.median(np.linalg.norm(joined @ rotation, axis=1))) or 1.0
         return cls(
             mean=_single(mean),
             scales=_single(np.array(scales)),
-            centre=_single(centre),
             rotation=_single(rotation),
             matrices=tuple(matrices),
             length=length,
@@ -78,11 +74,11 @@ class Whitening:
             weight * _normalised(centred[:, span] @ matrix)
             for span, matrix, (weight, _) in zip(self._spans, self.matrices, self.scales, strict=True)
         ]
-        return _normalised((np.concatenate(parts, 1) - self.centre) @ self.rotation)
+        return _normalised(np.concatenate(parts, 1) @ self.rotation)
 
     def undo(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (m, dim) back to codes (m, n), float32, as if each part had had its usual length."""
-        joined = self.length * _normalised(embeddings) @ self.rotation.T + self.centre
+        joined = self.length * _normalised(embeddings) @ self.rotation.T
         parts = [
             usual * _normalised(joined[:, span]) @ np.linalg.pinv(matrix.astype(np.float64), rcond=1e-6)
             for span, matrix, (_, usual) in zip(self._spans, self.matrices, self.scales, strict=True)
@@ -93,7 +89,7 @@ class Whitening:
         """As tensors to be stored beside the network's."""
         import torch
 
-        arrays = {name: getattr(self, name) for name in ("mean", "scales", "centre", "rotation")}
+        arrays = {name: getattr(self, name) for name in ("mean", "scales", "rotation")}
         arrays |= {f"matrix{number}": matrix for number, matrix in enumerate(self.matrices)}
         arrays["length"] = np.array([self.length])
         return {f"whitening.{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
@@ -101,13 +97,11 @@ class Whitening:
     @classmethod
     def from_tensors(cls, tensors: dict[str, "Tensor"]) -> "Whitening":
         """What ``tensors`` gave; KeyError or ValueError when they do not fit together."""
-        mean, scales, centre, rotation = (
-            tensors[f"whitening.{name}"].numpy() for name in ("mean", "scales", "centre", "rotation")
-        )
+        mean, scales, rotation = (tensors[f"whitening.{name}"].numpy() for name in ("mean", "scales", "rotation"))
         matrices = tuple(tensors[f"whitening.matrix{number}"].numpy() for number in range(len(scales)))
-        if {len(mean), len(centre), len(rotation)} != {sum(len(matrix) for matrix in matrices)}:
+        if {len(mean), len(rotation)} != {sum(len(matrix) for matrix in matrices)}:
             raise ValueError("the whitening's parts do not fit together")
-        return cls(mean, scales, centre, rotation, matrices, float(tensors["whitening.length"][0]))
+        return cls(mean, scales, rotation, matrices, float(tensors["whitening.length"][0]))
 
     @property
     def _spans(self) -> list[slice]:
@@ -119,9 +113,9 @@ def _spans(sizes: Sequence[int]) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
-def _principal(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variances (n,) and directions (n, n) of centred rows, widest first, with signs that do not depend on chance."""
-    variances, directions = np.linalg.eigh(centred.T.astype(np.float64) @ centred / len(centred))
+def _principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (n,) about zero and directions (n, n) of rows, widest first, with signs that do not depend on chance."""
+    variances, directions = np.linalg.eigh(rows.T.astype(np.float64) @ rows / len(rows))
     directions = directions[:, ::-1]
     largest = directions[np.abs(directions).argmax(0), range(len(directions))]
     return variances[::-1].clip(min=0), directions * np.where(largest < 0, -1, 1)

@@ -1,0 +1,99 @@
+"""Descriptors, views, and the linear map that makes them agree."""
+
+import numpy as np
+import pytest
+import torch
+
+from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.sight import Sight, mutual_neighbors
+from lookalike.learn.views import IGNORABLE, mirrored, view
+
+
+@pytest.fixture(scope="module")
+def images(pictures):
+    return torch.from_numpy(pictures(24)[0]).permute(0, 3, 1, 2).float() / 255  # (n, 3, 32, 32)
+
+
+def edge(angle, size=32):
+    """A picture that gets lighter in one direction, given in degrees."""
+    y, x = np.mgrid[0:size, 0:size] / size - 0.5
+    slope = np.cos(np.radians(angle)) * x + np.sin(np.radians(angle)) * y
+    return torch.from_numpy(np.repeat(slope[None, None] + 0.5, 3, 1)).float()
+
+
+@pytest.mark.parametrize("angle", [0, 60, 180, 240])
+def test_gradients_say_which_way_it_gets_lighter(angle):
+    blocks = oriented_gradients(edge(angle), 4, mirrored=False).view(4, 18, -1)
+    assert int(blocks.mean((0, 2)).argmax()) == angle // 20
+
+
+def test_mirrored_pictures_are_the_same_only_when_asked(images):
+    for describe in (oriented_gradients, colour_layout):
+        argument = 4 if describe is oriented_gradients else 8
+        same = describe(images, argument, mirrored=True) - describe(images.flip(-1), argument, mirrored=True)
+        other = describe(images, argument, mirrored=False) - describe(images.flip(-1), argument, mirrored=False)
+        assert same.abs().max() < 1e-4 < other.abs().max()
+
+
+def test_light_does_not_change_gradients_but_colours(images):
+    darker = images * 0.7
+    shapes = oriented_gradients(images, 4, mirrored=True), oriented_gradients(darker, 4, mirrored=True)
+    assert torch.cosine_similarity(*shapes).mean() > 0.97
+    assert (colour_layout(images, 8, mirrored=True) - colour_layout(darker, 8, mirrored=True)).abs().max() > 0.05
+
+
+def test_mutual_neighbors_against_the_obvious_way():
+    points = torch.from_numpy(np.random.default_rng(0).standard_normal((60, 5))).float()
+    nearest = [set(np.argsort(row)[1:4].tolist()) for row in torch.cdist(points, points).numpy()]
+    wanted = {(i, j) for i in range(60) for j in nearest[i] if i < j and i in nearest[j]}
+    first, second = mutual_neighbors(points, 3)
+    assert set(zip(first.tolist(), second.tolist(), strict=True)) == wanted
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 5])
+def test_few_images_are_enough(images, n_images):
+    sight = Sight(16, 32, ("flip",), 0.5)
+    sight.prepare(images[:n_images])
+    assert torch.isfinite(sight(images)).all()
+
+
+def test_two_views_agree_better_than_in_principal_components(images):
+    """Distance between two views of an image against that between two images: the ratio that sight makes small."""
+    torch.manual_seed(0)
+    ignore = ("flip", "crop", "scale")
+    sight = Sight(8, 32, ignore, 0.0)
+    sight.prepare(images)
+    described = sight._describe(images)
+    components = torch.svd_lowrank(described - described.mean(0), 8)[2]
+
+    def ratio(encode):
+        one, two = encode(view(images, ignore)), encode(view(images, ignore))
+        return float((one - two).square().sum(1).mean() / (one - two.roll(1, 0)).square().sum(1).mean())
+
+    assert ratio(sight) < 0.8 * ratio(lambda few: sight._describe(few) @ components)
+
+
+@pytest.mark.parametrize("what", IGNORABLE)
+def test_each_thing_to_ignore_changes_the_views(images, what):
+    def moved(ignore):
+        torch.manual_seed(0)
+        return view(mirrored(images, ignore), ignore)
+
+    plain, more = moved(()), moved((what,))
+    assert plain.shape == more.shape == images.shape
+    assert 0 <= float(more.min()) <= float(more.max()) <= 1
+    assert (more - images).abs().mean() > 1.2 * (plain - images).abs().mean()
+    assert (plain - images).abs().mean() < 0.15
+
+
+def test_without_colour_only_shapes_count(images):
+    sight = Sight(8, 32, ("color",), 0.5)
+    sight.prepare(images)
+    grey = images.mean(1, keepdim=True).expand_as(images)
+    coloured = Sight(8, 32, (), 0.5)
+    coloured.prepare(images)
+
+    def change(sight):
+        return float((sight(grey) - sight(images)).square().sum() / sight(images).square().sum())
+
+    assert change(sight) < change(coloured)
