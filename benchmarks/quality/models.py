@@ -1,7 +1,7 @@
 """How good each model's search and clusters are on a labelled folder: mean ± spread over seeds, defaults everywhere.
 
 python benchmarks/quality/models.py ../shared/data/clothing --models vae,ae,pixels --seeds 3
-python benchmarks/quality/models.py ../shared/data/near-duplicates/images --labels ../shared/data/near-duplicates/truth.csv
+python benchmarks/quality/models.py FOLDER --labels FILE.csv --models siamese-vae
 
 Every number comes through `lookalike.build` with its default settings at the true K; labels are used for scoring only.
 Results: README.md beside this file.
