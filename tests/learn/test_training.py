@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lookalike import learn
 from lookalike.errors import ModelError, SettingError
-from lookalike.learn import checkpoint, device, training
+from lookalike.learn import checkpoint, device
 from lookalike.learn.training import default_epochs
 
 SETTINGS = {"dim": 4, "size": 32, "width": 8}
@@ -107,7 +107,7 @@ def test_a_longer_training_sees_more(images):
 
 
 def test_every_image_is_seen_once_an_epoch(images, monkeypatch):
-    monkeypatch.setattr(training, "BATCH", 4)
+    monkeypatch.setattr(learn.Trained, "batch", 4)
 
     class Watched:
         def __init__(self):
@@ -191,7 +191,7 @@ def test_the_processor_decides_on_bf16(monkeypatch):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"name": "resnet"}, "model='resnet' is unknown; it must be one of vae"),
+        ({"name": "resnet"}, "model='resnet' is unknown; it must be one of siamese-vae"),
         ({"epochs": -1}, "epochs=-1"),
         ({"epochs": float("nan")}, "epochs=nan"),
         ({"minutes": 0}, "minutes=0"),

@@ -29,8 +29,10 @@ def fast_bf16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
     abilities = torch.cpu.get_capabilities()
-    return device.type == "cpu" and bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
 
 
 def autocast(device: torch.device) -> Any:

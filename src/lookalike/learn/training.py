@@ -15,12 +15,11 @@ from lookalike.learn.device import autocast, pick_device, to_floats
 from lookalike.learn.model import Progress, Trained, create, home
 from lookalike.learn.whitening import Block, Whitening
 
-BATCH = 256
 LEARNING_RATE = 2e-3
 WHITENED = 20_000
 """Images of the folder from which the whitening is learned, at most."""
-PREPARED = 8_000
-"""Images from which what models know in closed form is found, at most; all of them are in memory at once."""
+PREPARED, PREPARED_BYTES = 8_000, 400 << 20
+"""Images, and bytes of them, from which a model finds what it knows in closed form, at most; all in memory at once."""
 
 
 def default_epochs(n_images: int) -> float:
@@ -59,9 +58,11 @@ def train(
     trained = Trained(name, create(name, settings), settings=settings, device=target)
     n_steps = 0
     if hasattr(trained.network, "loss"):
-        effort = getattr(trained.network, "effort", 1.0)
-        n_epochs = effort * default_epochs(len(slots)) if epochs is None else epochs
-        n_steps = max(1, math.ceil(n_epochs * len(slots) / min(BATCH, len(slots))))
+        n_epochs = epochs
+        if n_epochs is None:
+            effort = getattr(trained.network, "effort", 1.0)
+            n_epochs = getattr(trained.network, "epochs", effort * default_epochs(len(slots)))
+        n_steps = max(1, math.ceil(n_epochs * len(slots) / min(trained.batch, len(slots))))
     run = Run(trained, pixels, slots, n_steps=n_steps, seed=seed, limit=60 * minutes if minutes else math.inf)
     run.go(Checkpoint(checkpoint, run.fingerprint()) if checkpoint else None, progress)
     _finish(trained, pixels, slots, seed)
@@ -86,10 +87,11 @@ def _sample(slots: np.ndarray, seed: int, most: int) -> np.ndarray:
 def _finish(trained: Trained, pixels: Any, slots: np.ndarray, seed: int) -> None:
     """Whitening from a sample, and how many numbers of the code are in use (Burda et al., 2016: variance over 0.01)."""
     sample = _sample(slots, seed, WHITENED)
-    codes = np.concatenate([trained.codes(pixels[sample[i : i + BATCH]]) for i in range(0, len(sample), BATCH)])
+    codes = np.concatenate([trained.codes(pixels[sample[i : i + 256]]) for i in range(0, len(sample), 256)])
     blocks = getattr(trained.network, "blocks", [Block(codes.shape[1])])
     trained.whitening = Whitening.fit(codes, trained.dim, blocks)
-    trained.facts["active_units"] = int((codes.var(0) > 0.01).sum())
+    learned = codes[:, -blocks[-1].size :]  # the part of the code that a network was trained for
+    trained.facts["active_units"], trained.facts["units"] = int((learned.var(0) > 0.01).sum()), learned.shape[1]
     trained.facts["images"] = len(slots)
 
 
@@ -109,13 +111,12 @@ class Run:
     def fingerprint(self) -> dict[str, Any]:
         """What must be the same for an interrupted training to go on."""
         settings = {"name": self.trained.name, "settings": self.trained.settings, "seed": self.seed}
-        return {**settings, "n_steps": self.n_steps, "n_images": len(self.slots), "batch": BATCH}
+        return {**settings, "n_steps": self.n_steps, "n_images": len(self.slots), "batch": self.trained.batch}
 
     def go(self, checkpoint: Checkpoint | None, progress: Progress | None) -> None:
         """Trains from where it stands to the end."""
         if not (checkpoint and checkpoint.restore(self)) and hasattr(self.trained.network, "prepare"):
-            sample = self.pixels[_sample(self.slots, self.seed, PREPARED)]
-            self.trained.network.prepare(to_floats(sample, self.trained.device))  # type: ignore[operator]
+            self._prepare()
         self.trained.network.train()
         try:
             for rows in self._batches():
@@ -131,16 +132,25 @@ class Run:
             "capped": self.step < self.n_steps,
         }
 
+    def _prepare(self) -> None:
+        """On the processor, whatever trains afterwards: not every device has the decompositions that this takes."""
+        most = min(PREPARED, PREPARED_BYTES // (4 * 3 * self.trained.size**2))
+        sample = self.pixels[_sample(self.slots, self.seed, most)]
+        network: Any = self.trained.network.to("cpu")
+        network.prepare(to_floats(sample, torch.device("cpu")))
+        network.to(self.trained.device)
+
     def _batches(self) -> Iterator[np.ndarray]:
         """Slots of one batch after another, each epoch in an order of its own, from the present step to the last."""
-        size = min(BATCH, len(self.slots))
+        size = min(self.trained.batch, len(self.slots))
         per_epoch = max(1, len(self.slots) // size)
         order, drawn_for = np.empty(0, np.int64), -1
         while self.step < self.n_steps and self.seconds < self.limit:
             epoch, place = divmod(self.step, per_epoch)
             if epoch != drawn_for:
                 order, drawn_for = np.random.default_rng([self.seed, 0, epoch]).permutation(self.slots), epoch
-            yield np.sort(order[place * size : (place + 1) * size])
+            rows = np.sort(order[place * size : (place + 1) * size])
+            yield np.resize(rows, max(2, len(rows)))  # normalising over a batch takes two
 
     def _advance(self, rows: np.ndarray, progress: Progress | None) -> None:
         start = time.monotonic()
