@@ -32,12 +32,16 @@ find         [{"query", "matches": [{"rank", "file_name", "distance", "cluster"}
 cluster      {"library", "method", "space", "n_clusters", "none", "silhouette": {"k", "silhouette"} or null,
               "clusters": [{"cluster", "name", "images", "typical"}]}
 map          {"library", "projection", "path"}
-evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "precision_at_10", "knn_accuracy", "map"}
+evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "ami", "precision_at_10",
+              "recall_at_10", "knn_accuracy", "knn_accuracy_10", "map"}
+compare      {"folder", "labels", "path", "skipped": [{"model", "reason"}],
+              "models": [{"model", "precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari", or without labels
+              "view_agreement", "silhouette"; "train_seconds", "seconds", "peak_megabytes", "capped", "library"}]}
 reconstruct  {"library", "path", "images"}
 export       {"path", "rows"}; with --to folders also "dry_run" and "files": [{"source", "destination"}]
 report       {"library", "path"}
-info         {"library", "folder", "created", "format_version", "settings", "seconds", "stages", "finished"};
-             with --skipped also "skipped": [{"file_name", "reason"}]
+info         {"library", "folder", "created", "format_version", "settings", "seconds", "versions", "stages",
+             "finished"}; with --skipped also "skipped": [{"file_name", "reason"}]
 demo         {"pictures", "library", "scores", "search", "matches", "map", "comparison", "report"}
 ```
 """

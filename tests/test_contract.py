@@ -10,12 +10,12 @@ import torch
 
 from lookalike import learn
 from lookalike.errors import ModelError
-from lookalike.learn import checkpoint, training
+from lookalike.learn import checkpoint
 from lookalike.learn.model import create, home
 
 NAMES = learn.names()
 SMALL = {"dim": 8, "size": 32, "width": 16}
-OWN = {"talk": {"dim": 4, "size": 32}}
+OWN = {"talk": {"dim": 4, "size": 32}, "keypoints": {"dim": 8, "size": 32, "words": 8}}
 """Where a model cannot take the small settings of the others."""
 OTHER = {
     "dim": {"dim": 6},
@@ -30,6 +30,7 @@ OTHER = {
     "neighbors": {"neighbors": 3.0},
     "learned": {"learned": 1.5},
     "ignore": {"ignore": ["color"]},
+    "words": {"words": 5},
 }
 """For each setting of any model another value than its default or its small one."""
 OWN_OTHER = {("talk", "dim"): {"dim": 1, "size": 16}, ("talk", "size"): {"dim": 1, "size": 16}}
@@ -186,7 +187,7 @@ def test_interrupted_and_resumed_it_is_the_same_to_the_bit(name, few, tmp_path, 
     if not learns(name):
         pytest.skip("found in closed form")
     monkeypatch.setattr(checkpoint, "INTERVAL", 0)
-    monkeypatch.setattr(training, "BATCH", 4)
+    monkeypatch.setattr(learn.Trained, "batch", 4)
     whole = fit(name, few, epochs=3)
 
     def interrupt(stage, done, total, note=""):
@@ -223,3 +224,8 @@ def resized(images, size):
         return images
     picked = np.arange(size) * images.shape[1] // size
     return np.ascontiguousarray(images[:, picked][:, :, picked])
+
+
+def test_one_picture_is_enough(name, images):
+    trained = fit(name, images[:1], epochs=2)
+    assert np.isfinite(trained.encode(images[:3])).all()

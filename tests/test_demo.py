@@ -1,5 +1,6 @@
 """The demo's pictures: the same for the same seed, lively, and told apart by shape rather than by colour."""
 
+import json
 import os
 import re
 import subprocess
@@ -119,7 +120,7 @@ def test_a_folder_has_equal_shares_and_labels(tmp_path, writer):
     )
     assert list(table.columns) == ["file_name", "label"]
     assert table.label.value_counts().tolist() == [2] * 3 + [1] * (len(FAMILIES) - 3)
-    assert sorted(contents(tmp_path / "a")) == table.file_name.tolist()
+    assert sorted(contents(tmp_path / "a").keys() - {"demo.json"}) == table.file_name.tolist()
     assert all(re.fullmatch(rf"{label}/{label}-\d{{5}}\.jpg", name) for name, label in table.itertuples(index=False))
     assert seen == [("draw", k + 1, len(table)) for k in range(len(table))]
 
@@ -132,6 +133,14 @@ def test_workers_change_nothing_and_the_seed_everything(tmp_path, writer):
     assert one == two
     assert one.keys() == other.keys()
     assert not set(one.values()) & set(other.values())
+    assert json.loads(one["demo.json"]) == {
+        "format": "lookalike demo",
+        "version": 1,
+        "seed": 2,
+        "size": 32,
+        "images": 7,
+        "families": ["fish", "waves"],
+    }
     with open(tmp_path / "one" / "fish" / "fish-00003.jpg", "rb") as file:
         assert np.array_equal(np.load(file), draw("fish", 2_000_003, size=32))
 
@@ -146,7 +155,7 @@ def test_a_script_without_a_main_guard_may_draw(tmp_path, writer):
     )
     ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("4\n", "")
-    assert len(contents(tmp_path / "drawn")) == 4
+    assert len(list((tmp_path / "drawn" / "sea").iterdir())) == 4
 
 
 def test_an_interrupted_folder_goes_on_and_rewrites_nothing(tmp_path, writer):
@@ -155,15 +164,67 @@ def test_an_interrupted_folder_goes_on_and_rewrites_nothing(tmp_path, writer):
     draw_folder(whole, images=6, write=writer, **settings)
     with pytest.raises(FolderError, match="the disk is full"):
         draw_folder(folder, images=6, write="array_writer:write_half", **settings)
-    before = contents(folder)
+    before = [name for name in contents(folder) if name.endswith(".jpg")]
     assert 0 < len(before) < 6
-    marked = folder / next(iter(before))
+    marked = folder / before[0]
     os.utime(marked, (1, 1))
     (folder / ".drawing-killed").mkdir()
     draw_folder(folder, images=6, write=writer, **settings)
     assert contents(folder) == contents(whole)
     assert marked.stat().st_mtime == 1
     assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"size": 40}, {"images": 4}, {"images": 9}, {"families": ["maze", "fish"]}]
+)
+def test_other_settings_are_drawn_anew_and_only_drawn_files_are_removed(tmp_path, writer, change):
+    settings = {"images": 6, "size": 32, "families": ["maze", "tree"], "workers": 1, "write": writer}
+    folder, fresh = tmp_path / "folder", tmp_path / "fresh"
+    draw_folder(folder, **settings)
+    kept = [folder / "tree" / "mine.jpg", folder / "notes.txt", folder / "maze" / "maze-00009.jpg"]
+    for path in kept:
+        path.write_text("mine")
+    draw_folder(folder, **{**settings, **change})
+    assert [path.read_text() for path in kept] == ["mine"] * 3
+    for path in kept:
+        path.unlink()
+    draw_folder(fresh, **{**settings, **change})
+    assert contents(folder) == contents(fresh)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"tree/tree-00000.jpg": "mine"}, r"pictures: .*demo\.json is missing.*choose another place"),
+        ({"demo.json": "{}"}, r"demo\.json: damaged; choose another place"),
+        ({"demo.json": "["}, r"demo\.json: damaged; choose another place"),
+        (
+            {"demo.json": '{"format": "x", "seed": 0, "size": 32, "images": 1, "families": ["tree"]}'},
+            r"demo\.json: damaged",
+        ),
+        (
+            {"demo.json": '{"format": "lookalike demo", "seed": 0, "size": 32, "images": 1, "families": ["../x"]}'},
+            r"demo\.json: damaged",
+        ),
+    ],
+)
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path, writer, files, words):
+    folder = tmp_path / "pictures"
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    before = contents(folder)
+    with pytest.raises(FolderError, match=words):
+        draw_folder(folder, write=writer, images=1, size=32, families=["tree"])
+    assert contents(folder) == before
+
+
+def test_a_file_in_the_folders_place_is_said(tmp_path, writer):
+    (tmp_path / "pictures").write_text("mine")
+    with pytest.raises(FolderError, match="choose another place"):
+        draw_folder(tmp_path / "pictures", write=writer, images=1, size=32)
+    assert (tmp_path / "pictures").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

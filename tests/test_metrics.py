@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, silhouette_score
 
 from lookalike import metrics
 from lookalike.errors import SettingError
@@ -111,6 +111,52 @@ def test_knn_accuracy_against_a_slow_vote(points):
         assert metrics.knn_accuracy(neighbors, labels, k) == pytest.approx(right / len(labels))
 
 
+def test_recall_counts_images_without_a_label_as_wrong():
+    """Images 0, 1, 2 are of one group, 3 and 4 of another, 5 and 6 of none, 7 alone in its group: no query."""
+    labels = [0, 0, 0, 1, 1, -1, -1, 2]
+    neighbors = [[0, 1, 5], [1, 5, 6], [2, 0, 1], [3, 4, 5], [4, 5, 6], [5, 6, 0], [6, 5, 0], [7, 0, 1]]
+    assert metrics.recall_at(neighbors, labels, 2) == pytest.approx((1 / 2 + 0 + 1 + 1 + 0) / 5)
+    assert metrics.recall_at(neighbors, labels, 1) == pytest.approx((1 / 2 + 0 + 1 / 2 + 1 + 0) / 5)
+    assert metrics.precision_at(neighbors[:7], labels[:7], 2) == pytest.approx((1 + 1 + 1) / 3)  # passes over them
+
+
+def test_an_image_is_no_find_of_its_own():
+    for own in ([[0, 1], [1, 2], [2, 0]], [[1, 0], [2, 1], [0, 2]]):
+        assert metrics.recall_at(own, [0, 0, 0], 2) == pytest.approx(1 / 2)
+
+
+def test_recall_against_a_slow_count(points):
+    features, labels = points
+    hidden = np.where(np.arange(len(labels)) % 4 == 1, -1, labels)
+    neighbors = brute_neighbors(features)
+    found = []
+    for row in np.flatnonzero(hidden >= 0):
+        group = set(np.flatnonzero(hidden == hidden[row])) - {row}
+        found.append(len(group & set([other for other in neighbors[row] if other != row][:10])) / len(group))
+    assert metrics.recall_at(neighbors[:, :11], hidden, 10) == pytest.approx(np.mean(found))
+
+
+def test_agreement_of_neighbors_by_hand():
+    before = [[4, 1, 2, 3], [5, 2, 3, 9]]
+    after = [[1, 4, 3, 2], [7, 8, 9, 6]]
+    rows = [4, 5]
+    assert metrics.neighbor_agreement(before, before, rows, 3) == 1
+    assert metrics.neighbor_agreement(before, after, rows, 3) == pytest.approx((3 / 3 + 1 / 3) / 2)
+    assert metrics.neighbor_agreement(before, after, rows, 1) == pytest.approx((1 + 0) / 2)
+    assert metrics.neighbor_agreement(before, after, [4, 0], 2) == pytest.approx((1 / 2 + 0) / 2)
+
+
+def test_silhouette_leaves_out_images_in_no_cluster(points):
+    features, labels = points
+    some = np.where(np.arange(len(labels)) % 5 == 0, -1, labels)
+    expected = silhouette_score(features[some >= 0], some[some >= 0])
+    assert metrics.silhouette(features, some) == pytest.approx(expected)
+    assert metrics.silhouette(features, labels) > metrics.silhouette(features, np.sort(labels))
+    assert 0 < abs(metrics.silhouette(features, labels, n_judged=40) - metrics.silhouette(features, labels)) < 0.2
+    assert np.isnan(metrics.silhouette(features, np.zeros(len(labels), int)))
+    assert np.isnan(metrics.silhouette(features, np.arange(len(labels))))
+
+
 def test_average_precision_against_scikit_learn(points):
     features, labels = points
     features = np.round(features)  # many ties
@@ -157,6 +203,13 @@ def test_a_label_of_one_image_is_no_query():
         (lambda: metrics.precision_at([[0, 1], [1, 0]], [0, 0], k=0), "k is 0"),
         (lambda: metrics.knn_accuracy([[0, 1], [1, 0]], [0, 0, 0]), "do not fit"),
         (lambda: metrics.knn_accuracy([[0, 1], [1, 0]], [-1, -1]), "no image has a label"),
+        (lambda: metrics.recall_at([[0, 1], [1, 0]], [0, 1], 1), "no two images"),
+        (lambda: metrics.recall_at([[0, 1], [1, 0]], [0, 0], 3), "k is 3"),
+        (lambda: metrics.recall_at([], [], 1), "do not fit"),
+        (lambda: metrics.neighbor_agreement([[0, 1]], [[0, 1]], [0], 3), "k is 3"),
+        (lambda: metrics.neighbor_agreement([[0, 1]], [[0, 1], [1, 0]], [0], 1), "do not fit"),
+        (lambda: metrics.neighbor_agreement(np.empty((0, 2)), np.empty((0, 2)), [], 1), "no lists"),
+        (lambda: metrics.silhouette([[0.0], [1.0]], [0]), "do not fit"),
         (lambda: metrics.mean_average_precision([[0.0], [1.0]], [0, 1]), "no two images"),
         (lambda: metrics.mean_average_precision([[0.0], [1.0]], [0, 0], n_queries=0), "n_queries is 0"),
         (lambda: metrics.mean_average_precision([[0.0], [1.0]], [0]), "do not fit"),

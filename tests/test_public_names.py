@@ -12,6 +12,7 @@ import lookalike
 SOURCE = Path(__file__).parents[1] / "src" / "lookalike"
 MODULES = sorted(SOURCE.rglob("*.py"))
 PUBLIC = [
+    "Comparison",
     "FolderError",
     "ImageEncoder",
     "ImageError",
@@ -24,6 +25,7 @@ PUBLIC = [
     "ModelError",
     "SettingError",
     "build",
+    "compare",
     "open",
 ]
 HEAVY = ["numpy", "torch", "pandas", "sklearn", "scipy", "matplotlib", "umap", "faiss", "pyarrow", "PIL"]

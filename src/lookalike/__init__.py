@@ -20,13 +20,15 @@ if TYPE_CHECKING:
         SettingError,
     )
     from lookalike.estimator import ImageEncoder
-    from lookalike.pipeline import Library, build, open
+    from lookalike.pipeline import Comparison, Library, build, compare, open
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "build": "pipeline",
+    "compare": "pipeline",
     "open": "pipeline",
+    "Comparison": "pipeline",
     "Library": "pipeline",
     "ImageEncoder": "estimator",
     "LookalikeError": "errors",
@@ -41,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "FolderError",
     "ImageEncoder",
     "ImageError",
@@ -53,6 +56,7 @@ __all__ = [
     "ModelError",
     "SettingError",
     "build",
+    "compare",
     "open",
 ]
 

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -25,8 +25,12 @@ FORMAT, VERSION = "lookalike", 1
 HEADER, FRESH, LOCK = "library.json", "library.json.new", "lock"
 MAX_HEADER = 64 << 20
 """Bytes: a longer header is not read."""
+MAX_TABLE, MAX_ROW = 64 << 20, 4096
+"""Bytes: a table that takes more than these and so many for each row, unpacked, is not read."""
 WORKING, TRAINING = "working", "training"
 """Sub-folders that no stage owns: the working copy with the thumbnails, and the state of a training under way."""
+ROOTS = ("images", "model", "embeddings")
+"""Stages that every answer rests on: with another of these it is another library."""
 
 Content = Any  # a DataFrame, an array, or a callable that fills a folder
 Result = TypeVar("Result")
@@ -40,7 +44,8 @@ def fingerprint(*parts: Any) -> str:
 class LibraryFolder:
     """A library on disk: its header in memory, its tables and arrays read when asked for.
 
-    The header is the snapshot that this object shows; ``refresh`` reads it again. Nothing in a library is unpickled.
+    The header is the snapshot that this object shows; ``refresh`` reads it again. Nothing in a library is unpickled,
+    and no link in it is followed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -72,13 +77,13 @@ class LibraryFolder:
 
     @property
     def working(self) -> Path:
-        """Where the working copy and the thumbnails lie; deletable."""
-        return self.path / WORKING
+        """Where the working copy and the thumbnails lie; deletable. LibraryError when it leads elsewhere."""
+        return _without_links(self.path / WORKING)
 
     @property
     def training(self) -> Path:
-        """Where an unfinished training keeps its state."""
-        return self.path / TRAINING
+        """Where an unfinished training keeps its state. LibraryError when it leads elsewhere."""
+        return _without_links(self.path / TRAINING)
 
     def refresh(self) -> None:
         """Takes up what others have committed since."""
@@ -103,22 +108,17 @@ class LibraryFolder:
         return {stage: record["seconds"] for stage, record in self.header["stages"].items()}
 
     def table(self, name: str, stage: str) -> "pandas.DataFrame":
-        """The table ``name`` of a committed stage."""
-
-        def read(path: Path) -> "pandas.DataFrame":
-            import pyarrow.parquet
-
-            return pyarrow.parquet.read_table(path).to_pandas()
-
-        return self._read(stage, name, read)
+        """The table ``name`` of a committed stage; LibraryError when it is not as long as the stage's facts say."""
+        rows = self.facts(stage).get(name)
+        return self._read(stage, name, lambda path: _read_table(path, rows))
 
     def array(self, name: str, stage: str) -> np.ndarray:
         """The array ``name`` of a committed stage, mapped into memory, read only."""
         return self._read(stage, name, lambda path: np.load(path, mmap_mode="r", allow_pickle=False))
 
     def place(self, name: str, stage: str) -> Path:
-        """The folder ``name`` of a committed stage."""
-        return self._read(stage, name, lambda path: path)
+        """The folder ``name`` of a committed stage; LibraryError when a link in it leads elsewhere."""
+        return self._read(stage, name, _without_links)
 
     def _record(self, stage: str) -> dict[str, Any]:
         if stage not in self.header["stages"]:
@@ -139,8 +139,16 @@ class LibraryFolder:
                     raise LibraryError(
                         f"{self.path}: {name} of stage {stage} cannot be read ({error}); run `lookalike build` again"
                     ) from error
-                self.refresh()
+                self._go_on()
         raise AssertionError("unreachable")
+
+    def _go_on(self) -> None:
+        """Takes up what others have committed since, unless it is another library than what was read so far."""
+        fresh = _read_header(self.path)
+        before, after = self.header["stages"], fresh["stages"]
+        if any(_name(before, stage) not in (None, _name(after, stage)) for stage in ROOTS):
+            raise LibraryError(f"{self.path}: the library was rebuilt; open it again")
+        self.header = fresh
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -148,6 +156,9 @@ class LibraryFolder:
         with _locked(self.path):
             self.refresh()
             self._sweep()
+            for place in (self.working, self.training):
+                for folder, _, _ in os.walk(place):
+                    _without_links(Path(folder))
             yield
 
     def commit(
@@ -158,16 +169,19 @@ class LibraryFolder:
         made_from: str,
         facts: Mapping[str, Any] | None = None,
         seconds: float = 0.0,
+        drops: Iterable[str] = (),
     ) -> None:
         """Puts a stage's results into the library, all of them or, when interrupted, none.
 
         ``contents`` maps names to a DataFrame (kept as Parquet), an array (``.npy``), or a callable that fills the
-        folder it is given. Call it inside ``writing``.
+        folder it is given. The stages ``drops``, which rest on what this one replaces, leave the library in the same
+        step. Call it inside ``writing``.
         """
         generation = self.header["generation"] + 1
         files = {name: self._write(f"{name}-{generation}", content) for name, content in contents.items()}
         record = {"made_from": made_from, "files": files, "facts": dict(facts or {}), "seconds": round(seconds, 3)}
-        self._put(generation=generation, stages={**self.header["stages"], stage: record})
+        kept = {other: its for other, its in self.header["stages"].items() if other not in set(drops)}
+        self._put(generation=generation, stages={**kept, stage: record})
         self._sweep()
 
     def note(self, **entries: Any) -> None:
@@ -187,6 +201,8 @@ class LibraryFolder:
         self.header = header
 
     def _write(self, name: str, content: Content) -> str:
+        for path in (self.path / name, self.path / f"{name}.npy", self.path / f"{name}.parquet"):
+            _without_links(path)
         if callable(content):
             content(self.path / name)
         elif isinstance(content, np.ndarray):
@@ -209,14 +225,22 @@ class LibraryFolder:
         for path in self.path.iterdir():
             if path.name in named | {HEADER, WORKING, TRAINING, LOCK}:
                 continue
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _name(stages: Mapping[str, Any], stage: str) -> tuple[Any, ...] | None:
+    """What tells one commit of a stage from another."""
+    return (stages[stage]["made_from"], stages[stage]["files"]) if stage in stages else None
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path / LOCK)
+    lock = FileLock(_without_links(path / LOCK))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -229,6 +253,28 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def _without_links(path: Path) -> Path:
+    """The path itself, when neither it nor anything directly in it is a symbolic link; else LibraryError."""
+    for place in (path, *(path.iterdir() if path.is_dir() and not path.is_symlink() else ())):
+        if place.is_symlink():
+            raise LibraryError(f"{place} is a link, and a library must not lead elsewhere; remove it")
+    return path
+
+
+def _read_table(path: Path, rows: Any) -> "pandas.DataFrame":
+    """A Parquet file; ValueError when it is out of all proportion, or has not so many rows (unless None)."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        found = file.metadata
+        if rows is not None and found.num_rows != rows:
+            raise ValueError(f"it has {found.num_rows} rows, not {rows}")
+        size = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
+        if size > MAX_TABLE + MAX_ROW * found.num_rows:
+            raise ValueError(f"its {found.num_rows} rows take {size} bytes")
+        return file.read().to_pandas()
+
+
 def _flush(path: Path) -> None:
     """Has the operating system put a file, or a folder's files, on the disk."""
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -238,7 +284,8 @@ def _flush(path: Path) -> None:
 
 def _write_header(path: Path, header: dict[str, Any]) -> None:
     fresh = path / FRESH
-    with fresh.open("w", encoding="utf-8") as file:
+    fresh.unlink(missing_ok=True)
+    with fresh.open("x", encoding="utf-8") as file:
         json.dump(header, file, indent=1)
         file.flush()
         os.fsync(file.fileno())

@@ -1,7 +1,8 @@
-"""How good the clusters and the matches are, against labels: pure functions on arrays.
+"""How good the clusters and the matches are, against labels and without them: pure functions on arrays.
 
-Labels are integers, one per image; an image whose label is −1 has none and is left out everywhere. Every score lies in
-0..1 (the two adjusted ones may fall a little below 0), and larger is better.
+Labels are integers, one per image; an image whose label is −1 has none and is left out everywhere but in the lists of
+`recall_at`. Every score lies in 0..1 (the two adjusted ones may fall a little below 0, the silhouette to −1), and
+larger is better.
 """
 
 from collections.abc import Iterator
@@ -93,6 +94,89 @@ def precision_at(neighbors: ArrayLike, labels: ArrayLike, k: int = 10) -> float:
     return float((right.sum(axis=1) / ranked.sum(axis=1)).mean())
 
 
+def recall_at(neighbors: ArrayLike, labels: ArrayLike, k: int = 10) -> float:
+    """Share of the images with the query's label that are among its k nearest, averaged over the queries (recall@k).
+
+    For groups of near duplicates among other images: all images are in the list, also those without a label, and these
+    count as wrong, while `precision_at` passes over them. A label with more than k + 1 images cannot reach 1. An image
+    whose label no other image has is no query.
+
+    Args:
+        neighbors: integers (n, m), as in `precision_at`; m = k + 1 suffices.
+        labels: integers (n,), −1 for none.
+        k: how far down the list to look; a larger k finds more.
+
+    Raises:
+        SettingError: shapes that do not fit, k below 1 or beyond the lists, no label with two images.
+    """
+    lists, truth = _lists(neighbors, labels, k)
+    _, label, size = np.unique(truth, return_inverse=True, return_counts=True)
+    queries = np.flatnonzero((truth != _NONE) & (size[label] > 1)) if len(truth) else np.empty(0, np.int64)
+    if not len(queries):
+        raise SettingError("no two images share a label, so no search can find one by another: check the labels")
+    nearest = _others(lists[queries], queries, k)
+    found = (nearest != _NONE) & (truth[nearest] == truth[queries][:, None])
+    return float((found.sum(axis=1) / (size[label[queries]] - 1)).mean())
+
+
+def neighbor_agreement(neighbors: ArrayLike, others: ArrayLike, rows: ArrayLike, k: int = 10) -> float:
+    """Share of the k nearest images in one list that are among the k nearest in another, averaged over the lists.
+
+    1 when a change (another view of the picture, say) leaves the nearest what they are; k / n by chance. It says how
+    steady a search is, not how right: an embedding that sees nothing but the background can be very steady.
+
+    Args:
+        neighbors: integers (q, m), rows of the images nearest to each of q images, nearest first.
+        others: integers (q, m), the same after the change.
+        rows: integers (q,), which images these are; they are passed over in both lists, so m should be k + 1.
+        k: how far down the lists to look.
+
+    Raises:
+        SettingError: shapes that do not fit, no lists, or k below 1 or beyond the lists.
+    """
+    asked = np.asarray(rows)
+    first, second = (_lists(lists, asked, k)[0] for lists in (neighbors, others))
+    if not len(asked):
+        raise SettingError("there are no lists of neighbors to compare")
+    kept, again = _others(first, asked, k), _others(second, asked, k)
+    shared = (kept[:, :, None] == again[:, None, :]).any(axis=2) & (kept != _NONE)
+    return float((shared.sum(axis=1) / np.maximum((kept != _NONE).sum(axis=1), 1)).mean())
+
+
+def silhouette(points: ArrayLike, clusters: ArrayLike, *, n_judged: int = 5000, seed: int = 0) -> float:
+    """How much closer images are to their own cluster than to the next, −1 to 1 (Rousseeuw, 1987).
+
+    It knows no labels, and compares clusterings of the same points; between points of different embeddings it also
+    measures how much a manifold pulls anything apart.
+
+    Args:
+        points: floats (n, d), what was clustered.
+        clusters: integers (n,); images in none (−1) are left out.
+        n_judged: images drawn at random that are judged among each other; more give a steadier figure, and cost their
+            square.
+        seed: which are drawn.
+
+    Returns:
+        The mean over the images, NaN where fewer than two clusters are left, or only clusters of one.
+
+    Raises:
+        SettingError: the lengths differ.
+    """
+    from sklearn import config_context
+    from sklearn.metrics import silhouette_score
+
+    rows, found = np.asarray(points), np.asarray(clusters)
+    if rows.ndim != 2 or found.shape != rows.shape[:1]:
+        raise SettingError(f"points {rows.shape} and clusters {found.shape} do not fit: expected (n, d) and (n,)")
+    judged = np.flatnonzero(found != _NONE)
+    if len(judged) > n_judged:
+        judged = np.sort(np.random.default_rng(seed).choice(judged, n_judged, replace=False))
+    if not 1 < len(np.unique(found[judged])) < len(judged):
+        return float("nan")
+    with config_context(working_memory=64):
+        return float(silhouette_score(rows[judged], found[judged]))
+
+
 def knn_accuracy(neighbors: ArrayLike, labels: ArrayLike, k: int = 1) -> float:
     """Share of images whose label is the one that most of their k nearest images have (leave-one-out kNN).
 
@@ -161,11 +245,7 @@ def _average_precisions(points: NDArray[np.float64], truth: Integers, queries: I
 
 def _ranked_labels(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[Integers, NDArray[np.bool_], Integers]:
     """Labels of the first k labelled others (q, k), which of these places are filled (q, k), and the queries' (q,)."""
-    lists, truth = np.asarray(neighbors), np.asarray(labels)
-    if lists.ndim != 2 or truth.shape != lists.shape[:1]:
-        raise SettingError(f"neighbors {lists.shape} and labels {truth.shape} do not fit: expected (n, m) and (n,)")
-    if not 1 <= k < max(lists.shape[1] + 1, 2):
-        raise SettingError(f"k is {k}, but each list of neighbors holds {lists.shape[1]}: expected 1 to that")
+    lists, truth = _lists(neighbors, labels, k)
     queries = np.flatnonzero(truth != _NONE)
     lists = lists[queries]
     counted = (lists != queries[:, None]) & (truth[lists] != _NONE)
@@ -176,6 +256,23 @@ def _ranked_labels(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[Int
     if not judged.any():
         raise SettingError("no image has a label and a labelled neighbor: check the labels")
     return matches[judged], ranked[judged], truth[queries][judged]
+
+
+def _lists(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[Integers, Integers]:
+    """Lists of neighbors (n, m) and the labels of whose they are (n,), once they fit each other and k."""
+    lists, truth = np.asarray(neighbors), np.asarray(labels)
+    if lists.ndim != 2 or truth.shape != lists.shape[:1]:
+        raise SettingError(f"neighbors {lists.shape} and labels {truth.shape} do not fit: expected (n, m) and (n,)")
+    if not 1 <= k < max(lists.shape[1] + 1, 2):
+        raise SettingError(f"k is {k}, but each list of neighbors holds {lists.shape[1]}: expected 1 to that")
+    return lists, truth
+
+
+def _others(lists: Integers, queries: Integers, k: int) -> Integers:
+    """The first k of each list (q, m) that are not the query itself: (q, k), −1 where there are no more."""
+    others = lists != queries[:, None]
+    order = np.argsort(~others, axis=1, kind="stable")[:, :k]
+    return np.where(np.take_along_axis(others, order, axis=1), np.take_along_axis(lists, order, axis=1), _NONE)
 
 
 def _labelled(clusters: ArrayLike, labels: ArrayLike) -> tuple[Integers, Integers]:

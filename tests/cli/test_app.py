@@ -17,7 +17,7 @@ from lookalike.organize import CLUSTERINGS, PROJECTIONS
 from lookalike.pipeline.settings import FITS, SPACES
 
 GROUP = typer.main.get_command(app)
-COMMANDS = ["build", "find", "cluster", "map", "evaluate", "reconstruct", "export", "report", "info", "demo"]
+COMMANDS = ["build", "find", "cluster", "map", "evaluate", "compare", "reconstruct", "export", "report", "info", "demo"]
 HEAVY = {"torch", "numpy", "pandas", "scipy", "sklearn", "umap", "openTSNE", "faiss", "matplotlib", "PIL", "pyarrow"}
 
 
@@ -75,6 +75,7 @@ def test_the_names_to_choose_from_are_those_that_the_parts_have():
         (["map", "photos.lookalike", "--compare", "pca,mercator"], "tsne"),
         (["find", "photos.lookalike"], "IMAGE"),
         (["find", "photos.lookalike", "a.jpg", "-n", "0"], "-n"),
+        (["compare", "photos", "--models", "vae,resnet"], "pixels"),
         (["reconstruct", "photos.lookalike"], "--output"),
         (["export", "photos.lookalike", "out", "--to", "nowhere"], "folders"),
         (["export", "photos.lookalike", "a.csv", "--yes"], "--to"),

@@ -5,6 +5,7 @@ import pytest
 
 import lookalike
 from lookalike.images import decode
+from lookalike.library import LibraryFolder
 
 
 def test_cluster_gives_the_one_json_document(run, own_library):
@@ -83,3 +84,10 @@ def test_map_compares_layouts_and_leaves_the_library_as_it_is(run, own_library, 
 def test_map_takes_one_of_compare_and_projection(run, library):
     ended = run("map", library, "--compare", "pca", "--projection", "pca")
     assert (ended.code, "--compare" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [["cluster"], ["map", "-o", "map.png"]])
+def test_looking_is_possible_while_another_writes(run, own_library, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    with LibraryFolder(own_library).writing():
+        assert run(command[0], own_library, *command[1:]).code == 0

@@ -7,7 +7,7 @@ from lookalike.cli.build import warn
 
 QUICK = ["--model", "pixels", "--projection", "pca", "--space", "embedding", "-k", "4"]
 STAGES = ["scan", "decode", "train", "embed", "project", "cluster", "index", "total"]
-TRAINED = {"name": "vae", "dim": 64, "active_units": 60, "steps": 500, "capped": False}
+TRAINED = {"name": "vae", "dim": 64, "active_units": 60, "units": 64, "steps": 500, "capped": False}
 
 
 def test_build_gives_the_one_json_document(run, folder, tmp_path):
@@ -154,3 +154,54 @@ def test_a_name_cannot_steer_the_terminal(run, draw_folder, tmp_path):
     ended = run("info", tmp_path / "a.lookalike", "--skipped")
     assert "evil\\x1b[2J.jpg" in ended.out
     assert "\x1b" not in ended.out
+
+
+def test_minutes_and_epochs_can_be_taken_back(run, own_library, folder):
+    assert run("build", folder, "-o", own_library, "--minutes", "3", "--epochs", "2.5").code == 0
+    assert run("build", folder, "-o", own_library, "--minutes", "none").code == 0
+    kept = run("info", own_library, "--json").json["settings"]
+    assert (kept["minutes"], kept["epochs"]) == (None, 2.5)
+    assert run("build", folder, "-o", own_library, "--epochs", "auto").code == 0
+    assert run("info", own_library, "--json").json["settings"]["epochs"] is None
+    for option, wrong in [("--minutes", "auto"), ("--epochs", "none"), ("--epochs", "many")]:
+        ended = run("build", folder, "-o", own_library, option, wrong)
+        assert (ended.code, "is neither a number nor" in ended.err) == (2, True)
+
+
+def test_ignore_leaves_the_other_settings_of_the_model(run, folder, tmp_path):
+    place, small = tmp_path / "a.lookalike", {"dim": 8, "size": 32, "width": 8}
+    quick = {"projection": "pca", "space": "embedding", "n_clusters": 4, "epochs": 0.1}
+    lookalike.build(folder, place, model="siamese", model_settings=small, **quick)
+    assert run("build", folder, "-o", place, "--ignore", "flip,color").code == 0
+    kept = lookalike.open(place).settings
+    assert kept.model_settings == {**small, "ignore": ["flip", "color"]}
+    other = run("build", folder, "-o", place, "--model", "pixels", "--ignore", "flip")
+    assert (other.code, "'pixels' does not take these settings" in other.err) == (1, True)
+    assert lookalike.open(place).settings == kept
+
+
+def test_a_seed_that_is_too_large_is_wrong_usage(run, folder, own_library):
+    ended = run("build", folder, "-o", own_library, "--seed", 2**32)
+    assert (ended.code, "--seed" in ended.err) == (2, True)
+
+
+def test_a_mistyped_folder_leaves_the_library_as_it_was(run, own_library, tmp_path):
+    before = (own_library / "library.json").read_bytes()
+    assert run("build", tmp_path / "typo", "-o", own_library).code == 1
+    assert run("build", tmp_path / "typo", "-o", tmp_path / "new.lookalike").code == 1
+    assert (own_library / "library.json").read_bytes() == before
+    assert not (tmp_path / "new.lookalike").exists()
+
+
+def test_build_and_cluster_read_no_embeddings_for_a_name(run, own_library, folder, monkeypatch):
+    def table(library):
+        raise AssertionError("the whole table was read")
+
+    monkeypatch.setattr(lookalike.Library, "images", property(table))
+    assert "lookalike find" in run("build", folder, "-o", own_library).out
+    assert run("cluster", own_library).code == 0
+
+
+def test_info_tells_the_versions(run, library):
+    versions = run("info", library, "--json").json["versions"]
+    assert f"torch = {versions['torch']}" in run("info", library).out

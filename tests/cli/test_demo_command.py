@@ -28,6 +28,15 @@ def test_demo_draws_builds_scores_searches_and_says_where_everything_is(run, pla
         assert (place / document[name].rsplit("/", 1)[-1]).stat().st_size > 1000
 
 
+def test_demo_does_not_draw_into_pictures_of_ones_own(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "mine.jpg").write_text("mine")
+    ended = run("demo", tmp_path, *ARGUMENTS)
+    assert ended.code == 1
+    assert "choose another place" in ended.err
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.jpg"]
+
+
 def test_demo_again_goes_on_and_tells_people(run, place):
     before = {path: path.stat().st_mtime_ns for path in (place / "pictures").rglob("*.jpg")}
     ended = run("demo", place, *ARGUMENTS)

@@ -93,8 +93,9 @@ def test_evaluate_gives_the_one_json_document(run, library):
     ended = run("evaluate", library, "--json")
     assert (ended.code, ended.err) == (0, "")
     assert ended.json == lookalike.open(library).evaluate()
-    scores = ["acc", "nmi", "ari", "precision_at_10", "knn_accuracy", "map"]
-    assert list(ended.json) == ["images", "classes", "clusters", *scores]
+    of_clusters = ["acc", "nmi", "ari", "ami"]
+    of_search = ["precision_at_10", "recall_at_10", "knn_accuracy", "knn_accuracy_10", "map"]
+    assert list(ended.json) == ["images", "classes", "clusters", *of_clusters, *of_search]
     assert (ended.json["images"], ended.json["classes"], ended.json["clusters"]) == (48, 4, 4)
 
 

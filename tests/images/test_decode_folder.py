@@ -155,6 +155,23 @@ def test_another_setting_or_folder_starts_over(folder_of, tmp_path, change):
     assert contents(tmp_path / "copy") == contents(fresh)
 
 
+def test_readers_of_a_working_copy_that_is_made_anew_keep_theirs(folder_of, tmp_path):
+    folder, candidates = folder_of(257)
+    copy = tmp_path / "copy"
+    decode_folder(folder, candidates, copy, size=8)
+    pixels, thumbnails = Pixels(copy), Thumbnails(copy)
+    before, seen = pixels[:].copy(), thumbnails.jpeg(0)
+    decode_folder(folder, candidates.iloc[255:0:-1].reset_index(drop=True), copy, size=4)
+    assert np.array_equal(pixels[:], before)
+    assert thumbnails.jpeg(0) == seen
+    with pytest.raises(LibraryError):
+        thumbnails.jpeg(256)
+    stale = Thumbnails(copy)
+    decode_folder(folder, candidates, copy, size=8)
+    with pytest.raises(LibraryError, match="made anew by another build"):
+        stale.jpeg(0)
+
+
 WAITING_DECODER = """
 import time
 from pathlib import Path

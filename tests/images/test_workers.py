@@ -1,8 +1,10 @@
 """A decoder that crashes, hangs, eats memory or babbles costs one file; the rest is decoded."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,18 @@ from lookalike.images.workers import usable_cores
 
 UNRULY = """
 import os, sys, time
+from pathlib import Path
 from lookalike.images.prepare import prepare
 
 def decode(data, *, size, fit):
+    note = Path(__file__).with_name(data[-7:].decode("ascii", "replace"))
+    tries = note.stat().st_size if note.exists() else 0
+    if data.endswith((b"stalled", b"waiting")):
+        note.write_text("x" * (tries + 1))
+    if data.endswith(b"stalled") and tries == 0:
+        time.sleep(1000)
+    while data.endswith(b"waiting") and not note.with_name("go").exists():
+        time.sleep(0.01)
     if data == b"crash":
         os.abort()
     if data == b"hang":
@@ -58,6 +69,46 @@ def test_a_hang_costs_one_file(folder_of, tmp_path, unruly):
     images, skipped = decode_with(unruly, folder, tmp_path / "copy", seconds=1.5)
     assert images == ["0000.jpg", "0002.jpg"]
     assert skipped == {"0001.jpg": "decoding took longer than 2 s"}
+
+
+def test_a_file_that_stalls_once_is_tried_again(folder_of, tmp_path, unruly):
+    folder, _ = folder_of(3)
+    with open(folder / "0001.jpg", "ab") as file:
+        file.write(b"stalled")
+    images, skipped = decode_with(unruly, folder, tmp_path / "copy", seconds=1.5)
+    assert images == ["0000.jpg", "0001.jpg", "0002.jpg"]
+    assert skipped == {}
+    assert (tmp_path / "stalled").read_text() == "xx"
+
+
+PAUSED = """
+import sys
+from lookalike.images import scan
+from lookalike.images.folder import Recipe, decode_by
+folder, copy = sys.argv[1:]
+recipe = Recipe(8, decoder="unruly_decoder:decode", seconds=2.5)
+print(len(decode_by(recipe, folder, scan(folder).candidates, copy, workers=1)[0]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="programs cannot be paused here")
+def test_a_pause_of_the_program_is_not_the_files_time(folder_of, tmp_path, unruly):
+    folder, _ = folder_of(1)
+    with open(folder / "0000.jpg", "ab") as file:
+        file.write(b"waiting")
+    command = [sys.executable, "-c", PAUSED, str(folder), str(tmp_path / "copy")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    run = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE)
+    while not (tmp_path / "waiting").exists() and run.poll() is None:
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.killpg(run.pid, signal.SIGCONT)
+    time.sleep(0.5)
+    (tmp_path / "go").write_text("")
+    printed, _ = run.communicate()
+    assert printed == b"1\n"
+    assert (tmp_path / "waiting").read_text() == "x"
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is bounded on Linux only")

@@ -129,9 +129,10 @@ OTHER = {
 @pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
 def test_every_setting_changes_the_result(tmp_path, photos, quick, setting):
     stage, value = OTHER[setting]
+    change = {"model_settings": LEARNING["model_settings"], setting: value}
     base = lookalike.build(photos, tmp_path / "b.lookalike", **quick | LEARNING)
     before = np.array(base._files.array(stage, stage))
-    after = lookalike.build(photos, tmp_path / "b.lookalike", **{setting: value})._files.array(stage, stage)
+    after = lookalike.build(photos, tmp_path / "b.lookalike", **change)._files.array(stage, stage)
     assert before.shape == after.shape
     assert not np.allclose(before, after, atol=1e-4)
 

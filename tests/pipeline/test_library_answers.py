@@ -11,6 +11,7 @@ from lookalike import metrics
 from lookalike.errors import ImageError, LibraryBusyError, LibraryError, SettingError
 from lookalike.images import decode, encode_jpeg
 from lookalike.library import LibraryFolder
+from lookalike.search import ExactIndex
 
 
 def query_of(photos, name="checks/003.png"):
@@ -181,7 +182,11 @@ def test_the_talks_way(own):
     """t-SNE first, then k-means on the map."""
     own.map("tsne").cluster(space="map", method="kmeans", n_clusters=4)
     assert len(set(own.clusters)) == 4
-    assert own.evaluate()["acc"] > 0.5
+    within = [
+        np.linalg.norm(own.layout[own.clusters == number] - own.layout[own.clusters == number].mean(0), axis=1)
+        for number in range(4)
+    ]
+    assert np.concatenate(within).mean() < 0.75 * np.linalg.norm(own.layout - own.layout.mean(0), axis=1).mean()
 
 
 def test_scores_are_those_computed_by_hand(library):
@@ -197,6 +202,16 @@ def test_scores_are_those_computed_by_hand(library):
     nearest = distances.argsort(1)
     assert scores["precision_at_10"] == pytest.approx((labels[nearest[:, :10]] == labels[:, None]).mean())
     assert scores["knn_accuracy"] == pytest.approx((labels[nearest[:, 0]] == labels).mean())
+    assert scores["ami"] == metrics.adjusted_mutual_information(library.clusters, labels)
+    alike = (labels[nearest[:, :10]] == labels[:, None]).sum(1)
+    assert scores["recall_at_10"] == pytest.approx((alike / (np.bincount(labels)[labels] - 1)).mean())
+    votes = [np.bincount(labels[row[:10]], minlength=4) for row in nearest]
+    most = [
+        next(labels[i] for i in row if count[labels[i]] == count.max())
+        for count, row in zip(votes, nearest, strict=True)
+    ]
+    assert scores["knn_accuracy_10"] == pytest.approx((np.array(most) == labels).mean())
+    assert scores["knn_accuracy_10"] != scores["knn_accuracy"]
     precisions = []
     for row, away in enumerate(distances.round(9)):
         alike = np.flatnonzero((labels == labels[row]) & (np.arange(25) != row))
@@ -213,7 +228,11 @@ def test_labels_from_a_csv(library, tmp_path):
     half = truth.copy()
     half.loc[::2, "label"] = ""
     half.to_csv(file, index=False)
-    assert library.evaluate(file)["images"] == 12
+    scores = library.evaluate(file)
+    assert scores["images"] == 12
+    embeddings, codes = np.array(library.embeddings), pd.factorize(half["label"].replace("", None))[0]
+    among_all, alone = (ExactIndex(points).neighbors(11)[0] for points in (embeddings, embeddings[1::2]))
+    assert scores["recall_at_10"] == metrics.recall_at(among_all, codes, 10) < metrics.recall_at(alone, codes[1::2], 10)
     truth.iloc[:10].rename(columns={"label": "species"})[["species", "file_name"]].iloc[:, ::-1].to_csv(
         file, index=False
     )

@@ -13,6 +13,11 @@ def brute(points, queries, n):
     return indices, np.take_along_axis(distances, indices, axis=1)
 
 
+def bursts(rng):
+    """Five groups of 100 rows that hardly differ."""
+    return np.repeat(rng.normal(size=(5, 16)), 100, axis=0) + rng.normal(scale=1e-5, size=(500, 16))
+
+
 def collections():
     rng = np.random.default_rng(0)
     scattered = rng.normal(size=(500, 16)).astype(np.float32)
@@ -22,7 +27,8 @@ def collections():
     grid = np.stack(np.meshgrid(*[np.arange(5.0)] * 3), axis=-1).reshape(-1, 3)  # ties everywhere
     blank = scattered.copy()
     blank[100:300] = 0.5
-    return {"scattered": scattered, "far": far, "pairs": pairs, "grid": grid, "blank": blank, "same": grid * 0 + 0.1}
+    named = {"scattered": scattered, "far": far, "pairs": pairs, "grid": grid, "blank": blank, "same": grid * 0 + 0.1}
+    return {**named, "bursts": bursts(rng), "far bursts": bursts(rng) + 1000}
 
 
 @pytest.mark.parametrize("name", collections())
@@ -36,6 +42,42 @@ def test_same_answer_as_every_distance_in_double_precision(name, n):
     assert distances.dtype == np.float32
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose(distances, true, rtol=1e-6)
+
+
+class Counting:
+    """faiss's index, which keeps count of what it was asked."""
+
+    def __init__(self, index):
+        self.index, self.asked = index, []
+
+    def search(self, queries, n):
+        self.asked.append((len(queries), n))
+        return self.index.search(queries, n)
+
+
+def test_queries_amid_a_burst_get_more_candidates_before_every_row_is_looked_at(monkeypatch):
+    rng = np.random.default_rng(2)
+    scattered = rng.normal(size=(4000, 8))
+    points = np.concatenate([scattered[:1] + rng.normal(scale=1e-5, size=(30, 8)), scattered]).astype(np.float32)
+    index = ExactIndex(points)
+    index._flat = Counting(index._flat)
+    monkeypatch.setattr(exact, "_WIDE", 1 / 64)
+    monkeypatch.setattr(index, "_search_all", lambda *_: pytest.fail("every row was looked at"))
+    indices, _ = index.search(points[:60], 5)
+    np.testing.assert_array_equal(indices, brute(points, points[:60], 5)[0])
+    assert index._flat.asked == [(60, 13), (31, 52)]
+
+
+def test_large_bursts_are_settled_in_blocks(monkeypatch):
+    points = collections()["bursts"].astype(np.float32)
+    index, blocks, rows = ExactIndex(points), [], []
+    squares, distances = index._squares, index._distances
+    monkeypatch.setattr(index, "_squares", lambda queries: blocks.append(len(queries)) or squares(queries))
+    monkeypatch.setattr(index, "_distances", lambda query, some: rows.append(len(some)) or distances(query, some))
+    index.search(points, 10)
+    assert blocks == [500]
+    assert len(rows) == 500
+    assert max(rows) <= 12  # double precision tells the members of a burst apart
 
 
 class Blurred:

@@ -145,7 +145,10 @@ def test_scores_name_their_labels_and_are_those_of_evaluate(report, library):
     _, page = report
     assert "sub-folders" in page.text
     scores = library.evaluate()
-    assert f"{scores['acc']:.3f}" in page.text
+    section = page.text.split("Scores", 1)[1]
+    for name, title in {"acc": "Accuracy", "ami": "Adjusted mutual", "recall_at_10": "Recall at 10"}.items():
+        assert f"{scores[name]:.3f}" in section.split(title, 1)[1][:200]
+    assert set(report_sections.SCORES) == {*scores} - {"images", "classes", "clusters"}, "each has its words"
     assert f"{scores['map']:.3f}" in page.text
 
 

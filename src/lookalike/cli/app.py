@@ -46,7 +46,7 @@ class Commands(typer.core.TyperGroup):
             raise typer.Exit(_outcome(error)) from error
 
 
-ORDER = ["build", "find", "cluster", "map", "evaluate", "reconstruct", "export", "report", "info", "demo"]
+ORDER = ["build", "find", "cluster", "map", "evaluate", "compare", "reconstruct", "export", "report", "info", "demo"]
 
 app = typer.Typer(
     name="lookalike",

@@ -84,7 +84,7 @@ def lay_out(
 def _clusters(library: "lookalike.Library") -> dict[str, Any]:
     """Everything that is known of the clusters, as one document."""
     facts, numbers, names = library.info()["stages"]["clusters"], library.clusters, library.cluster_names
-    file_names, typical = library.images.file_name.to_numpy(), library.typical(TYPICAL)
+    file_names, typical = library.file_names, library.typical(TYPICAL)
     return {
         "library": str(library.path),
         "method": facts["method"],

@@ -14,9 +14,11 @@ from lookalike.cli.options import (
     ClusterSpace,
     Device,
     Differences,
+    Epochs,
     Fit,
     LibraryPath,
     MapProjection,
+    Minutes,
     Model,
     NumberOfClusters,
     given,
@@ -24,10 +26,11 @@ from lookalike.cli.options import (
 )
 from lookalike.cli.printing import answer, facts, note, readable, seconds, table
 from lookalike.cli.progress import progress_bars
+from lookalike.errors import LibraryError
 
 FIRST = 3
 """Skipped files that are shown unasked."""
-VARIATIONAL = {Model.vae, Model.talk}
+VARIATIONAL = {Model("siamese-vae"), Model.vae, Model.talk}
 """Models whose Kullback-Leibler term can switch off numbers of the embedding."""
 
 
@@ -55,18 +58,13 @@ def build(
     fit: Annotated[
         Fit | None, typer.Option(metavar="FIT", help=f"How an oblong picture becomes a square: {listed(Fit)}.")
     ] = None,
-    epochs: Annotated[
-        float | None,
-        typer.Option(metavar="F", help="How often the training sees each image. Default: by the number of images."),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            metavar="F", help="Ends the training by the clock; the result then depends on the machine's speed."
-        ),
-    ] = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="S", help="Of everything random: same folder, same seed, same library.")
+        int | None,
+        typer.Option(
+            min=0, max=2**32 - 1, metavar="S", help="Of everything random: same folder, same seed, same library."
+        ),
     ] = None,
     device: Annotated[
         Device, typer.Option(metavar="DEVICE", help=f"Where to compute: {listed(Device)}.")
@@ -80,7 +78,7 @@ def build(
     """
     settings = given(
         model=model,
-        model_settings=ignore,
+        model_settings=ignore and {**_kept_settings(folder, output, model), **ignore},
         n_clusters=n_clusters,
         method=method,
         space=space,
@@ -114,6 +112,17 @@ def info(
     answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found))
 
 
+def _kept_settings(folder: Path, output: Path | None, model: Model | None) -> dict[str, Any]:
+    """The model's settings that a library from an earlier run has, when it is there and keeps its model."""
+    from lookalike.pipeline.building import library_path
+
+    try:
+        kept = lookalike.open(library_path(folder, output)).settings
+    except LibraryError:
+        return {}
+    return kept.model_settings if model in (None, kept.model) else {}
+
+
 def warn(stages: dict[str, Any]) -> None:
     """Says on stderr what a user should know of how the training went."""
     model = stages["model"]
@@ -122,9 +131,9 @@ def warn(stages: dict[str, Any]) -> None:
             f"warning: the clock ended the training after {model['steps']:,} steps; another machine, or another run, "
             "would give another library (give more --minutes, or none)"
         )
-    if model["name"] in VARIATIONAL and 8 * model["active_units"] < model["dim"]:
+    if model["name"] in VARIATIONAL and 8 * model["active_units"] < model["units"]:
         note(
-            f"warning: only {model['active_units']} of the {model['dim']} numbers of an embedding are in use; train "
+            f"warning: only {model['active_units']} of the {model['units']} numbers that are learned are in use; train "
             "longer (--epochs) or take another model, or the search will mix up what looks different"
         )
 
@@ -156,7 +165,7 @@ def _first_skipped(library: "lookalike.Library", place: str) -> str:
 
 
 def _next(library: "lookalike.Library", place: str) -> str:
-    some_image = shlex.quote(str(library.folder / library.images.file_name.iloc[0]))
+    some_image = shlex.quote(str(library.folder / library.file_names[0]))
     return "\n".join(
         [
             f"lookalike find {place} {readable(some_image)}",
@@ -173,10 +182,11 @@ def _skipped(skipped: list[dict[str, str]]) -> str:
 
 
 def _info(result: dict[str, Any]) -> str:
-    entries = {key: value for key, value in result.items() if key not in {"settings", "seconds", "stages"}}
+    entries = {key: value for key, value in result.items() if key not in {"settings", "seconds", "versions", "stages"}}
     settings = {key: value for key, value in result["settings"].items() if value not in (None, {})}
     lines = [(key, readable(str(value))) for key, value in entries.items()]
-    lines.append(("settings", "\n".join(f"{key} = {value}" for key, value in settings.items())))
+    for name, known in [("settings", settings), ("versions", result["versions"])]:
+        lines.append((name, "\n".join(f"{key} = {readable(str(value))}" for key, value in known.items())))
     lines += [
         (stage, "\n".join(f"{key} = {_short(value)}" for key, value in noted.items()))
         for stage, noted in result["stages"].items()

@@ -15,6 +15,8 @@ from lookalike.cli.progress import progress_bars
 
 EPOCHS = 12
 """How often the training sees each of the pictures."""
+QUERY = "butterfly"
+"""The family of the picture to search with."""
 PER_SEED = 1_000_000
 """Pictures of a family between one seed's and the next one's."""
 LAYOUTS = ("pca", "tsne")
@@ -69,11 +71,10 @@ def _draw(folder: Path, progress: Callable[..., None], **settings: Any) -> None:
 
 def _query(path: Path, size: int, seed: int) -> Path:
     """A picture that is not in the folder: of a family that is, drawn with the next seed."""
-    from lookalike.demo import FAMILIES, draw
+    from lookalike.demo import draw
     from lookalike.images import write_image
 
-    family = list(FAMILIES)[seed % len(FAMILIES)]
-    write_image(draw(family, (seed + 1) * PER_SEED, size=size), path)
+    write_image(draw(QUERY, (seed + 1) * PER_SEED, size=size), path)
     return path
 
 

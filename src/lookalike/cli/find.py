@@ -54,8 +54,8 @@ def find(
 def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJson = False) -> None:
     """Scores clusters and search against labels.
 
-    All between 0 and 1, higher is better: acc, nmi and ari compare the clusters with the labels; precision_at_10,
-    knn_accuracy and map look at the matches.
+    All between 0 and 1, higher is better: acc, nmi, ari and ami compare the clusters with the labels; the
+    others look at the matches.
     """
     answer(lookalike.open(library).evaluate(labels or "folders"), as_json, scores_text)
 

@@ -9,13 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-Model = StrEnum("Model", ["siamese-vae", "siamese", "vae", "sparse-ae", "ae", "talk", "pixels"])
+Model = StrEnum("Model", ["siamese-vae", "siamese", "vae", "sparse-ae", "ae", "talk", "keypoints", "pixels"])
 Projection = StrEnum("Projection", ["tsne", "umap", "pca"])
 Method = StrEnum("Method", ["kmeans", "gmm", "hdbscan", "ward"])
 Space = StrEnum("Space", ["embedding", "manifold", "map"])
 Fit = StrEnum("Fit", ["squash", "pad", "crop"])
 Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
 Difference = StrEnum("Difference", ["flip", "rotation", "color", "crop", "scale"])
+TAKEN_BACK = object()
+"""What is given instead of a number, so that the library forgets an earlier one."""
 How = StrEnum("How", ["copy", "link"])
 Target = StrEnum("Target", ["folders"])
 
@@ -39,6 +41,24 @@ def _differences(text: str) -> dict[str, list[str]]:
     if wrong := [name for name in names if name not in list(Difference)]:
         raise typer.BadParameter(f"{wrong[0]!r} is not one of {listed(Difference)}, or none.")
     return {"ignore": names}
+
+
+def _number(text: str, none: str) -> object:
+    """A number, or what takes an earlier one back."""
+    if text == none:
+        return TAKEN_BACK
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor '{none}'.") from None
+
+
+def _epochs(text: str) -> object:
+    return _number(text, "auto")
+
+
+def _minutes(text: str) -> object:
+    return _number(text, "none")
 
 
 def _layouts(text: str) -> tuple[str, ...]:
@@ -94,6 +114,23 @@ Differences = Annotated[
         "none. Default: flip,crop,scale.",
     ),
 ]
+Epochs = Annotated[
+    Any,
+    typer.Option(
+        parser=_epochs,
+        metavar="F|auto",
+        help="How often the training sees each image; auto, the default, decides by the number of images.",
+    ),
+]
+Minutes = Annotated[
+    Any,
+    typer.Option(
+        parser=_minutes,
+        metavar="F|none",
+        help="Ends the training by the clock; the result then depends on the machine's speed. none, the default, does "
+        "not.",
+    ),
+]
 Layouts = Annotated[
     Any,
     typer.Option(
@@ -105,9 +142,9 @@ Layouts = Annotated[
 
 
 def given(**settings: Any) -> dict[str, Any]:
-    """The settings that were given; what is left out stays as the library has it."""
+    """The settings that were given; what is left out stays as the library has it, what is taken back is None."""
     return {
-        name: str(value) if isinstance(value, StrEnum) else value
+        name: None if value is TAKEN_BACK else str(value) if isinstance(value, StrEnum) else value
         for name, value in settings.items()
         if value is not None
     }

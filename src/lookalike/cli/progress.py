@@ -19,6 +19,7 @@ WORDS = {
     "index": "finding neighbours",
     "project": "laying out the map",
     "cluster": "clustering",
+    "score": "scoring",
     "draw": "drawing",
 }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PER_SEED = 1_000_000  # pictures of one family that a seed has room for
 UNFINISHED = ".drawing-"
+MARKER = "demo.json"
 
 
 class Progress(Protocol):
@@ -46,14 +47,17 @@ def draw_folder(
     Picture i of a family is `draw(family, seed * 1_000_000 + i, size=size)` at `<family>/<family>-0000i.jpg`, whatever
     the number of `workers` (processes; one per core when None). `write` names a function as "module:function"; it is
     called there as write(pixels, path) with uint8 (size, size, 3) and a path ending in .jpg. A file appears whole or
-    not at all, and one that exists is left alone: called again, it goes on where it stopped. One call at a time per
-    folder. Raises SettingError for an argument that cannot be used, FolderError when a picture could not be written.
+    not at all, and one that exists is left alone: called again, it goes on where it stopped. The file `demo.json` keeps
+    what was drawn; with another seed, size, number or families, the pictures that do not belong any more are removed.
+    One call at a time per folder. Raises SettingError for an argument that cannot be used, FolderError when the folder
+    holds files of somebody else's or a picture could not be written.
     """
     chosen = list(FAMILIES) if families is None else list(families)
     _check(chosen, images, size, seed, workers)
     find_writer(write)
     folder = Path(folder)
     files = plan(chosen, images)
+    _claim(folder, {"seed": seed, "size": size, "images": images, "families": chosen})
     _make_folders(folder, chosen)
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as unfinished:
         job = {"folder": str(folder), "unfinished": unfinished, "families": chosen, "images": images}
@@ -112,6 +116,56 @@ def _check(families: Sequence[str], images: int, size: int, seed: int, workers: 
 def _cores() -> int:
     """Count the cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _claim(folder: Path, drawing: dict[str, Any]) -> None:
+    """Leave a folder marked as of this drawing, without what another one left; FolderError if it is not of the demo."""
+    marker = {"format": "lookalike demo", "version": 1, **drawing}
+    try:
+        found = _read_marker(folder)
+        if found == marker:
+            return
+        if found:
+            _remove_drawn(folder, found, marker)
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f"{UNFINISHED}{MARKER}"
+        unfinished.write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+        os.replace(unfinished, folder / MARKER)
+    except OSError as problem:
+        raise FolderError(f"{folder}: cannot be drawn in ({problem.strerror}); choose another folder") from problem
+
+
+def _read_marker(folder: Path) -> dict[str, Any] | None:
+    """Return what was drawn in a folder, None when it is new or empty; FolderError when it is somebody else's."""
+    if not folder.exists() or (folder.is_dir() and all(p.name.startswith(UNFINISHED) for p in folder.iterdir())):
+        return None
+    try:
+        found = json.loads((folder / MARKER).read_bytes())
+        _check(found["families"], found["images"], found["size"], found["seed"], None)
+        whole = all(isinstance(found[name], int) for name in ("images", "size", "seed"))
+        if found["format"] != "lookalike demo" or not whole:
+            raise ValueError("another format")
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise FolderError(
+            f"{folder}: not a folder that was drawn by the demo ({MARKER} is missing) and not empty; "
+            "choose another place, it would mix its pictures with yours"
+        ) from problem
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise FolderError(f"{folder / MARKER}: damaged; choose another place, or delete the folder") from problem
+    return dict(found)
+
+
+def _remove_drawn(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Remove the pictures of a found drawing that are not the same in the one that is wanted, and nothing else."""
+    kept = set()
+    if all(found.get(name) == wanted[name] for name in ("version", "seed", "size")):
+        kept = {file_name for *_, file_name in plan(wanted["families"], wanted["images"])}
+    for *_, file_name in plan(found["families"], found["images"]):
+        if file_name not in kept:
+            (folder / file_name).unlink(missing_ok=True)
+    for family in set(found["families"]) - set(wanted["families"]):
+        with suppress(OSError):  # not there, or something else is in it
+            (folder / family).rmdir()
 
 
 def _make_folders(folder: Path, families: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ def open_picture(data: bytes, at_least: int | None) -> Picture:
     if not data:
         raise ImageError("the file is empty")
     try:
-        with _settled_pillow(MAX_JPEG_PIXELS if sniff(data[:HEAD_BYTES]) == "JPEG" else MAX_PIXELS):
+        with settled_pillow(MAX_JPEG_PIXELS if sniff(data[:HEAD_BYTES]) == "JPEG" else MAX_PIXELS):
             return _decoded(data, at_least)
     except ImageError:
         raise
@@ -144,8 +144,11 @@ def _formats() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _settled_pillow(max_pixels: int) -> Iterator[None]:
-    """Pillow's global settings as this part needs them, whatever the user's program has set; put back afterwards."""
+def settled_pillow(max_pixels: int) -> Iterator[None]:
+    """Pillow's global settings as this part needs them, whatever the user's program has set; put back afterwards.
+
+    A picture of more than `max_pixels` raises Pillow's `DecompressionBombError` when it is opened.
+    """
     with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES

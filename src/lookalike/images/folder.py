@@ -69,8 +69,9 @@ def decode_folder(
     """Decode every candidate of a scan once, in parallel, into a working copy on disk.
 
     Called again with the same candidates, size and fit after an interruption of any kind, it goes on with the shards
-    of 256 files that were not finished; with others it starts over. A file that crashes the decoder, or that takes
-    longer than 30 s and 2 s per megabyte, is skipped with that reason. The result does not depend on `workers`.
+    of 256 files that were not finished; with others it starts over. A file that twice crashes the
+    decoder or takes longer than 30 s and 2 s per megabyte, pauses of the program not counted, is skipped with that
+    reason. The result does not depend on `workers`.
 
     Parameters
     ----------
@@ -147,7 +148,10 @@ def _length(candidates: pd.DataFrame, shard: int) -> int:
 
 
 def _prepare(into: Path, recipe: Recipe, candidates: pd.DataFrame) -> None:
-    """Leave a working copy of just these candidates in `into`: the one that is there, or a new one without shards."""
+    """Leave a working copy of just these candidates in `into`: the one that is there, or a new one without shards.
+
+    A new one has files of its own: whoever has the old ones open goes on to see what was in them.
+    """
     header = {
         "format": "lookalike working copy",
         "version": VERSION,
@@ -168,7 +172,8 @@ def _prepare(into: Path, recipe: Recipe, candidates: pd.DataFrame) -> None:
         if directory.exists():
             shutil.rmtree(directory)
         directory.mkdir()
-    with open(pixels_path(into), "wb") as file:
+    pixels_path(into).unlink(missing_ok=True)
+    with open(pixels_path(into), "xb") as file:
         file.truncate(pixels_bytes)
     write_whole(header_path(into), json.dumps(header, indent=1).encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import os
 from bisect import bisect_left
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.errors import LibraryError
+from lookalike.images.decode import settled_pillow
+from lookalike.images.prepare import THUMBNAIL_SIZE
 from lookalike.images.shards import SHARD, Row, pixels_path, read_header, read_shard, thumbnails_path
 
 
@@ -42,7 +45,7 @@ class Pixels:
         path = pixels_path(folder)
         if not path.is_file():
             raise LibraryError(f"{path} is gone: the working copy was deleted; `lookalike build` makes it again.")
-        if path.stat().st_size != np.prod(self.shape, dtype=np.int64):
+        if path.stat().st_size != math.prod(self.shape):
             raise LibraryError(f"{path} has another size than expected; delete it and run `lookalike build` again.")
         self._array: NDArray[np.uint8] = (
             np.memmap(path, np.uint8, "r", shape=self.shape) if self.shape[0] else np.zeros(self.shape, np.uint8)
@@ -73,14 +76,16 @@ class Thumbnails:
     Raises
     ------
     LibraryError
-        On use: the thumbnails were deleted or are damaged, or the slot has no image.
+        On use: the thumbnails were deleted or are damaged, the slot has no image, or a build has made another working
+        copy in the same place since.
     """
 
     _OPEN_SHARDS = 64
 
     def __init__(self, into: str | os.PathLike[str]) -> None:
         self._into = Path(into)
-        self._slots: int = read_header(self._into)["slots"]
+        self._header = read_header(self._into)
+        self._slots: int = self._header["slots"]
         self._open: OrderedDict[int, _Packed] = OrderedDict()
 
     def __len__(self) -> int:
@@ -102,8 +107,12 @@ class Thumbnails:
         """One image's thumbnail as uint8 (h, w, 3), RGB."""
         jpeg = self.jpeg(slot)
         try:
-            return np.array(Image.open(io.BytesIO(jpeg), formats=("JPEG",)).convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
+            with settled_pillow(THUMBNAIL_SIZE**2):
+                image = Image.open(io.BytesIO(jpeg), formats=("JPEG",))
+                if max(image.size) > THUMBNAIL_SIZE:
+                    raise ValueError(f"{image.size} is no thumbnail's size")
+                return np.array(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             path = thumbnails_path(self._into, slot // SHARD)
             raise LibraryError(f"{path} is damaged; delete it and run `lookalike build` again.") from error
 
@@ -125,4 +134,6 @@ class Thumbnails:
             raise LibraryError(
                 f"{path} is gone: thumbnails were deleted; `lookalike build` makes them again."
             ) from error
+        if read_header(self._into) != self._header:  # it goes before, and comes after, all that it stands for
+            raise LibraryError(f"{self._into} was made anew by another build; open the library again.")
         return _Packed(data, rows)

@@ -11,6 +11,7 @@ from PIL import Image
 from lookalike.errors import ImageError, SettingError
 from lookalike.images.decode import open_picture
 from lookalike.images.reading import MAX_FILE_BYTES, read_whole
+from lookalike.images.shards import MAX_SIZE
 from lookalike.images.write import jpeg_bytes
 
 THUMBNAIL_SIZE = 128
@@ -86,8 +87,8 @@ def load(
 
 def check_square(size: int, fit: str) -> None:
     """Raise `SettingError` unless a picture can be made a square of `size` pixels in the way `fit`."""
-    if not 1 <= size <= 4096:
-        raise SettingError(f"size is {size}; expected 1 to 4096 pixels a side.")
+    if not 1 <= size <= MAX_SIZE:
+        raise SettingError(f"size is {size}; expected 1 to {MAX_SIZE} pixels a side.")
     if fit not in FITS:
         raise SettingError(f"fit is {fit!r}; expected one of {', '.join(FITS)}.")
 

@@ -20,6 +20,8 @@ from lookalike.errors import LibraryError
 
 SHARD = 256
 VERSION = 1
+MAX_SIZE = 4096  # pixels a side
+_MAX_JSON_BYTES = 1 << 20  # a full table has a tenth of that
 
 
 class Row(NamedTuple):
@@ -65,11 +67,14 @@ def thumbnails_path(into: Path, shard: int) -> Path:
 def read_header(into: Path) -> dict[str, Any]:
     """The header; raises `LibraryError` when there is none or it is damaged."""
     try:
-        header = json.loads(header_path(into).read_bytes())
-        return {"size": int(header["size"]), "slots": int(header["slots"]), **header}
+        header = _read_json(header_path(into))
+        size, slots = int(header["size"]), int(header["slots"])
+        if not 1 <= size <= MAX_SIZE or slots < 0:
+            raise ValueError(f"{slots} slots of {size} pixels a side")
+        return {**header, "size": size, "slots": slots}
     except FileNotFoundError as error:
         raise LibraryError(f"{into} holds no working copy; `lookalike build` makes it again.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise LibraryError(f"{header_path(into)} is damaged; delete it and run `lookalike build` again.") from error
 
 
@@ -77,11 +82,30 @@ def read_shard(into: Path, shard: int) -> Shard:
     """A committed shard's table; raises `LibraryError` when it is missing or damaged."""
     path = table_path(into, shard)
     try:
-        table = json.loads(path.read_bytes())
-        rows = [Row(*row) for row in table["rows"]]
+        table = _read_json(path)
+        rows = [_row(*row) for row in table["rows"]]
         return Shard(rows, [(int(slot), str(reason)) for slot, reason in table["skipped"]])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise LibraryError(f"{path} is missing or damaged; delete it and run `lookalike build` again.") from error
+
+
+def _row(*fields: Any) -> Row:
+    """A row of a table that a stranger may have written; raises TypeError or ValueError for what cannot be one."""
+    row = Row(*fields)
+    numbers = (row.slot, row.bytes, row.mtime_ns, row.width, row.height, row.offset, row.length)
+    if not isinstance(row.content_hash, str) or not all(isinstance(number, int) for number in numbers):
+        raise TypeError(f"{row} is no row")
+    if min(row.slot, row.offset, row.length) < 0:
+        raise ValueError(f"{row} is no row")
+    return row
+
+
+def _read_json(path: Path) -> Any:
+    with open(path, "rb") as file:
+        data = file.read(_MAX_JSON_BYTES + 1)
+    if len(data) > _MAX_JSON_BYTES:
+        raise ValueError(f"larger than {_MAX_JSON_BYTES} bytes")
+    return json.loads(data)
 
 
 def write_shard(into: Path, shard: int, table: Shard, thumbnails: bytes) -> None:

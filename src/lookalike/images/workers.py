@@ -21,6 +21,7 @@ from lookalike.errors import LibraryError, LookalikeError
 CRASHED = "the decoder crashed on it"
 _STARTS = 3  # how often a process may end without having come to a file
 _WATCH_EVERY = 0.1
+_ASLEEP = 1.0  # seconds; a wait of `_WATCH_EVERY` that lasted longer means that the program was paused
 
 
 @dataclass
@@ -63,8 +64,12 @@ def run_jobs(jobs: Iterable[Job], *, workers: int, report: Callable[[int], None]
         for operator in operators:
             operator.start()
         while (running := [o for o in operators if o.is_alive()]) and not any(o.error for o in operators):
+            before = time.monotonic()
             running[0].join(_WATCH_EVERY)
+            waited = time.monotonic() - before
             for operator in operators:
+                if waited > _ASLEEP:
+                    operator.postpone(waited)
                 operator.stop_if_overdue()
             done = max(done, sum(operator.files_done for operator in operators))
             report(done)
@@ -130,6 +135,12 @@ class _Operator(threading.Thread):
                 self._overdue = self._at
                 self._process.kill()
 
+    def postpone(self, seconds: float) -> None:
+        """Give the file in work so many seconds more (a pause of the program), but no more than a fresh start would."""
+        with self._lock:
+            if self._job and self._at is not None:
+                self._deadline = min(self._deadline + seconds, time.monotonic() + self._job.seconds[self._at])
+
     def stop(self) -> None:
         """End the process and start no other."""
         with self._lock:
@@ -139,7 +150,7 @@ class _Operator(threading.Thread):
 
     def _complete(self, job: Job) -> None:
         """Try until the job is done, each time without the files that a try has failed on."""
-        crashes: Counter[int] = Counter()
+        failures: Counter[int] = Counter()
         starts = 0
         while not self._attempt(job) and not self._stopping:
             slot = self._at if self._overdue is None else self._overdue
@@ -152,11 +163,10 @@ class _Operator(threading.Thread):
                         f"`{sys.executable} -m lookalike.images.worker` says why."
                     )
                 continue
-            crashes[slot] += 1
-            if self._overdue is not None:
-                job.doomed[slot] = f"decoding took longer than {job.seconds[slot]:.0f} s"
-            elif crashes[slot] == 2:  # the first time it may have been somebody else's fault
-                job.doomed[slot] = CRASHED
+            failures[slot] += 1
+            if failures[slot] == 2:  # the first time it may have been somebody else's fault
+                late = f"decoding took longer than {job.seconds[slot]:.0f} s"
+                job.doomed[slot] = CRASHED if self._overdue is None else late
 
     def _attempt(self, job: Job) -> bool:
         """Whether the process finished the job; if not, it is dead."""

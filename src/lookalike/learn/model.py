@@ -7,8 +7,8 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
 * ``encode(images) -> Tensor``: codes (b, dim); of a VAE the posterior mean μ;
 * maybe ``decode(codes) -> Tensor``: images (b, 3, s, s) in [0, 1];
 * maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images;
-* maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`), and ``effort``: how long it
-  is trained by default, relative to the others.
+* maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``effort``: how long it is
+  trained by default, relative to the others, or ``epochs``, how often it sees each image; ``batch``: images at once.
 """
 
 import json
@@ -45,9 +45,12 @@ MODELS: dict[str, Home] = {
     "sparse-ae": Home("autoencoder", "SparseAutoencoder", 64),
     "ae": Home("autoencoder", "Autoencoder", 64),
     "talk": Home("vae", "TalkVAE", 256, 256),
+    "keypoints": Home("keypoints", "Keypoints", 128, 128),
     "pixels": Home("pixels", "PixelComponents", 32),
 }
 DEFAULT = "siamese-vae"
+MAX_DESCRIPTION = 64 << 20
+"""Bytes: a longer model.json is not read."""
 
 
 def names() -> list[str]:
@@ -78,6 +81,22 @@ def create(name: str, settings: dict[str, Any]) -> "nn.Module":
     return model
 
 
+def check_settings(name: str, settings: dict[str, Any]) -> None:
+    """SettingError unless the model takes these keyword arguments; found out without memory for its weights."""
+    import torch
+
+    place = home(name)
+    given = {"dim": place.dim, "size": place.size, **settings}
+    for key in ("dim", "size"):
+        if not isinstance(given[key], int) or given[key] < 1:
+            raise SettingError(f"model_settings: {key}={given[key]!r} must be a whole number from 1 up")
+    try:
+        with torch.device("meta"):
+            create(name, given)
+    except (RuntimeError, ArithmeticError, LookupError, AssertionError) as error:
+        raise SettingError(f"model {name!r} does not take these settings: {error}") from None
+
+
 class Trained:
     """A model that has seen the folder: images in, embeddings out, and back where there is a decoder.
 
@@ -102,6 +121,11 @@ class Trained:
         return int(self.settings["dim"])
 
     @property
+    def batch(self) -> int:
+        """Images that the network takes at once: fewer for a larger network, whose memory would not hold more."""
+        return int(getattr(self.network, "batch", 256))
+
+    @property
     def decodes(self) -> bool:
         """Whether the model can turn embeddings back into images."""
         return hasattr(self.network, "decode")
@@ -112,8 +136,13 @@ class Trained:
 
         from lookalike.learn.device import autocast, to_floats
 
+        encode: Any = self.network.encode
         with torch.inference_mode(), autocast(self.device):
-            return self.network.encode(to_floats(images, self.device)).float().cpu().numpy()  # type: ignore[operator, no-any-return]
+            codes = [
+                encode(to_floats(images[start : start + self.batch], self.device)).float().cpu().numpy()
+                for start in range(0, len(images), self.batch)
+            ]
+        return np.concatenate(codes)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim): whitened codes."""
@@ -129,9 +158,13 @@ class Trained:
 
         if not self.decodes:
             raise ModelError(f"model {self.name!r} has no decoder: it cannot reconstruct, walk or sample")
+        decode: Any = self.network.decode
         with torch.inference_mode():
-            images = self.network.decode(torch.from_numpy(codes).to(self.device)).float()  # type: ignore[operator]
-        return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()  # type: ignore[no-any-return]
+            images = [
+                (decode(few.to(self.device)).float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+                for few in torch.split(torch.from_numpy(codes), self.batch)
+            ]
+        return np.concatenate(images)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """What the model makes of images uint8 (m, s, s, 3): encoded and decoded again, same shape."""
@@ -162,7 +195,7 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
 
     folder, target = Path(folder), pick_device(device)
     try:
-        document = json.loads((folder / "model.json").read_text())
+        document = json.loads(_bounded(folder / "model.json"))
         tensors = load_file(folder / "model.safetensors")
         name, settings, whitening = document["name"], document["settings"], Whitening.from_tensors(tensors)
         if whitening.rotation.shape[1] != settings["dim"]:
@@ -177,6 +210,13 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"no usable model in {folder}: {reason}; build the library again") from error
     return trained
+
+
+def _bounded(path: Path) -> str:
+    """A text file's content; ValueError when it is larger than a description of a model can be."""
+    if path.stat().st_size > MAX_DESCRIPTION:
+        raise ValueError(f"{path.name} is larger than {MAX_DESCRIPTION} bytes")
+    return path.read_text()
 
 
 def embed(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -28,6 +29,18 @@ def view(images: Tensor, ignore: Collection[str]) -> Tensor:
     """
     moved = functional.grid_sample(images, _placements(images, ignore), padding_mode="reflection", align_corners=False)
     return _lit(moved, strongly="color" in ignore).clamp(0, 1)
+
+
+def another_view(images: np.ndarray, ignore: Collection[str], *, seed: int = 0) -> np.ndarray:
+    """Images uint8 (m, s, s, 3) as they might have been taken too, same shape: mirrored by chance, then a `view`.
+
+    Equal seeds give equal views. What else draws random numbers from torch is not disturbed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        floats = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+        seen = view(mirrored(floats, ignore), ignore)
+    return (seen * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _placements(images: Tensor, ignore: Collection[str]) -> Tensor:

@@ -114,7 +114,7 @@ def _spans(sizes: Sequence[int]) -> list[slice]:
 
 
 def _principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variances (n,) about zero and directions (n, n) of rows, widest first, with signs that do not depend on chance."""
+    """Variances (n,) about zero and directions (n, n) of rows, widest first, signed in a way that repeats."""
     variances, directions = np.linalg.eigh(rows.T.astype(np.float64) @ rows / len(rows))
     directions = directions[:, ::-1]
     largest = directions[np.abs(directions).argmax(0), range(len(directions))]

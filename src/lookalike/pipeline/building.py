@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import LibraryError, SettingError
-from lookalike.library import LibraryFolder
+from lookalike import learn
+from lookalike.errors import FolderError, LibraryError, SettingError
+from lookalike.library import HEADER, LibraryFolder
 from lookalike.pipeline.library import Library
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import Stages
@@ -28,16 +29,20 @@ def build(
     ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as ``progress(stage, done, total, note="")``.
 
     Raises `FolderError` when there is nothing to read, `SettingError` for a setting that cannot be, `LibraryError`
-    when ``output`` is something else than a library, `LibraryBusyError` when another process is building it.
+    when ``output`` is something else than a library, or that of another folder, `LibraryBusyError` when another
+    process is building it. The library that was there is then as it was.
     """
-    place = library_path(folder, output)
-    Settings.merged({}, settings)
-    files = LibraryFolder.create(place, folder)
+    place, root = library_path(folder, output), Path(folder).resolve()
+    if not root.is_dir():
+        raise FolderError(f"{folder} is {'a file' if root.exists() else 'missing'}; expected a folder of pictures")
+    _chosen(LibraryFolder(place).header if (place / HEADER).exists() else {}, settings)
+    files = LibraryFolder.create(place, root)
     with files.writing():
-        _check_owner(files, Path(folder).resolve(), named=output is not None)
-        chosen = Settings.merged(files.header.get("settings", {}), settings)
-        files.note(settings=chosen.as_dict(), folder=str(Path(folder).resolve()))
+        _check_owner(files, root)
+        chosen = _chosen(files.header, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
+        stages.scan(root)
+        files.note(settings=chosen.as_dict(), folder=str(root))
         stages.images()
         stages.model()
         stages.embeddings()
@@ -47,9 +52,16 @@ def build(
     return Library(files, device=device)
 
 
-def _check_owner(files: LibraryFolder, folder: Path, *, named: bool) -> None:
-    """Two folders of one name must not take one library by default; a folder that was moved may keep its own."""
-    if not named and files.folder != folder and files.folder.exists():
+def _chosen(header: dict[str, Any], given: dict[str, Any]) -> Settings:
+    """The settings, all of them found to be usable before anything is written."""
+    chosen = Settings.merged(header.get("settings", {}), given)
+    learn.check_settings(chosen.model, chosen.model_settings)
+    return chosen
+
+
+def _check_owner(files: LibraryFolder, folder: Path) -> None:
+    """Two folders must not take one library; a folder that was moved may keep its own."""
+    if files.folder != folder and files.folder.exists():
         raise LibraryError(f"{files.path} is the library of {files.folder}, not of {folder}; choose another with -o")
 
 

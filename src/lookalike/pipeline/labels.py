@@ -12,18 +12,30 @@ def labels_from(source: str | Path, file_names: pd.Series) -> np.ndarray:
     """A label, or None, for each file name: object (n,).
 
     ``source`` is ``folders``, or a CSV file with a column ``file_name`` and a column ``label`` (or ``class`` or
-    ``group``, or else its second column); an empty cell, or a name that is not in it, is no label. SettingError when
-    the file cannot be read as such, or labels none of the images.
+    ``group``, or else the first that is not file_name); an empty cell, or a name that is not in it, is no label.
+    SettingError when the file cannot be read as such, or labels none of the images.
     """
     if str(source) == "folders":
         return np.array([name.split("/", 1)[0] if "/" in name else None for name in file_names], object)
     table = _read(Path(source))
-    column = next((name for name in ("label", "class", "group") if name in table), table.columns[1])
+    column = next((name for name in ("label", "class", "group") if name in table), None)
+    column = column or next(name for name in table.columns if name != "file_name")
     known = dict(zip(table["file_name"], table[column], strict=True))
     labels = np.array([known.get(name) or None for name in file_names], object)
     if not labels.astype(bool).any():
         raise SettingError(f"no file_name in {source} is an image of the library; names are relative to the folder")
     return labels
+
+
+def label_codes(source: str | Path, file_names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """A label's number for each file name, int64 (n,), −1 for none, and what the numbers stand for.
+
+    SettingError when ``source`` cannot be used (see `labels_from`), or gives fewer than two labels.
+    """
+    codes, classes = pd.factorize(labels_from(source, file_names))
+    if len(classes) < 2:
+        raise SettingError(f"labels={str(source)!r} gives {len(classes)} label(s) for these images; two are needed")
+    return codes, np.asarray(classes)
 
 
 def _read(path: Path) -> pd.DataFrame:

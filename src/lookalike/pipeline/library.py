@@ -1,7 +1,7 @@
 """``Library``: what a built library answers."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -9,17 +9,16 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from lookalike import learn, metrics, organize, search
+from lookalike import learn, organize, search
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import Pixels, Thumbnails, load
 from lookalike.library import LibraryFolder
-from lookalike.pipeline.labels import labels_from
+from lookalike.pipeline.labels import label_codes, labels_from
+from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import NEIGHBORS, Progress, Stages
 
 Query = str | Path | bytes | IO[bytes] | np.ndarray
-MOST_QUERIES = 5_000
-"""Images for which ``evaluate`` computes the mean average precision, which takes a full ranking of each."""
 
 
 def open(path: str | Path, *, device: str = "auto") -> "Library":
@@ -66,7 +65,8 @@ class Library:
         table["label"] = labels_from("folders", table["file_name"])
         if self._files.has("clusters"):
             table["cluster"] = self.clusters
-            table["cluster_name"] = [self.cluster_names.get(number, "none") for number in self.clusters]
+            names = self.cluster_names
+            table["cluster_name"] = [names.get(number, "none") for number in table["cluster"]]
         if self._files.has("map"):
             table["projection_x"], table["projection_y"] = np.array(self.layout).T
         if self._files.has("embeddings"):
@@ -109,14 +109,25 @@ class Library:
         return Thumbnails(self._files.working)
 
     @property
+    def file_names(self) -> np.ndarray:
+        """The name of each image, in the order of ``images``: object (n,)."""
+        return np.asarray(self._rows["file_name"], object)
+
+    @property
     def slots(self) -> np.ndarray:
         """Where in the working copy each image lies: int64 (n,)."""
         return np.asarray(self._rows["slot"])
 
     @property
     def paths(self) -> list[Path]:
-        """Where each image's file is, in the order of ``images``; right also for names that are not UTF-8."""
-        return [self.folder / os.fsdecode(path) for path in self._rows["path"]]
+        """Where each image's file is, in the order of ``images``; right also for names that are not UTF-8.
+
+        LibraryError when the library names a file outside the folder.
+        """
+        inside = [Path(os.fsdecode(path)) for path in self._rows["path"]]
+        if outside := [path for path in inside if path.is_absolute() or ".." in path.parts]:
+            raise LibraryError(f"{self.path} names {outside[0]}, outside its folder; run `lookalike build` again")
+        return [self.folder / path for path in inside]
 
     def thumbnail(self, row: int) -> np.ndarray:
         """The small picture of the image in this row of ``images``: uint8 (h, w, 3), longest side 128."""
@@ -128,7 +139,7 @@ class Library:
 
     def row(self, file_name: str) -> int:
         """The row of an image by its name; SettingError when there is none."""
-        found = np.flatnonzero(self._rows["file_name"].to_numpy() == file_name)
+        found = np.flatnonzero(self.file_names == file_name)
         if not len(found):
             raise SettingError(f"{file_name!r} is not in {self.path}; names are relative to {self.folder}, with /")
         return int(found[0])
@@ -145,14 +156,16 @@ class Library:
         ImageError when a query cannot be read; SettingError when ``n`` is below 1.
         """
         rows, distances = self._index.search(self.encode(query), n)
+        names = self.file_names
+        clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
         tables = [
             pd.DataFrame(
                 {
                     "query": number,
                     "rank": np.arange(1, len(found) + 1),
-                    "file_name": self._rows["file_name"].to_numpy()[found],
+                    "file_name": names[found],
                     "distance": distances[number],
-                    "cluster": self.clusters[found] if self._files.has("clusters") else -1,
+                    "cluster": clusters[found],
                 }
             )
             for number, found in enumerate(rows)
@@ -166,15 +179,16 @@ class Library:
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> "Library":
         """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.
 
-        SettingError for any other setting, or a value that cannot be; LibraryBusyError while another process writes.
+        With none given the clusters stay as they are, once there are some. SettingError for any other setting, or a
+        value that cannot be; LibraryBusyError while another process writes.
         """
         if unknown := set(settings) - {"n_clusters", "method", "space"}:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")
-        return self._redo(Stages.clusters, settings, progress)
+        return self._redo("clusters", settings, progress)
 
     def map(self, projection: str | None = None, *, progress: Progress | None = None) -> "Library":
-        """Lays the map out again: ``tsne``, ``umap`` or ``pca``; None lays out what is settled."""
-        return self._redo(Stages.map, {"projection": projection} if projection else {}, progress)
+        """Lays the map out again: ``tsne``, ``umap`` or ``pca``; None leaves it as it is, once there is one."""
+        return self._redo("map", {"projection": projection} if projection else {}, progress)
 
     def project(self, projection: str, *, progress: Progress | None = None) -> np.ndarray:
         """Another layout, float32 (n, 2), without changing the library's map."""
@@ -189,25 +203,19 @@ class Library:
     def evaluate(self, labels: str | Path = "folders") -> dict[str, Any]:
         """How well clusters and search agree with labels: the first sub-folder, or a CSV of file_name and label.
 
-        Gives images, classes, clusters, and between 0 and 1 acc, nmi, ari, precision_at_10, knn_accuracy (of the
-        nearest image), map (mean average precision; over 5,000 queries at most). SettingError without labels.
+        Gives images, classes, clusters, and between 0 and 1 acc, nmi, ari, ami, precision_at_10, recall_at_10 (share
+        of an image's label among its ten nearest; images without a label count as wrong there), knn_accuracy (of the
+        nearest image), knn_accuracy_10 (of the majority of ten), map (mean average precision; over 5,000 queries at
+        most). SettingError without labels.
         """
-        truth = labels_from(labels, self._rows["file_name"])
-        codes, classes = pd.factorize(truth)
-        if len(classes) < 2:
-            raise SettingError(f"labels={str(labels)!r} gives {len(classes)} label(s) for {self.path}; two are needed")
-        embeddings, clusters = np.array(self.embeddings), self.clusters
-        neighbors = self._index.neighbors(min(51, len(embeddings)))[0]
+        codes, classes = label_codes(labels, self._rows["file_name"])
+        clusters = self.clusters
         return {
             "images": int((codes >= 0).sum()),
             "classes": len(classes),
             "clusters": len(np.unique(clusters[clusters >= 0])),
-            "acc": metrics.clustering_accuracy(clusters, codes),
-            "nmi": metrics.normalized_mutual_information(clusters, codes),
-            "ari": metrics.adjusted_rand_index(clusters, codes),
-            "precision_at_10": metrics.precision_at(neighbors, codes, min(10, neighbors.shape[1] - 1)),
-            "knn_accuracy": metrics.knn_accuracy(neighbors, codes, 1),
-            "map": metrics.mean_average_precision(embeddings, codes, n_queries=MOST_QUERIES),
+            **cluster_scores(clusters, codes),
+            **search_scores(self._index, np.array(self.embeddings), codes),
         }
 
     def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +246,8 @@ class Library:
             **{key: header[key] for key in ("folder", "created", "format_version")},
             "settings": header.get("settings", {}),
             "seconds": self.seconds(),
-            "stages": {stage: record["facts"] for stage, record in stages.items()},
+            "versions": stages["model"]["facts"].get("versions", {}) if "model" in stages else {},
+            "stages": {stage: _without(record["facts"], "versions") for stage, record in stages.items()},
             "finished": "clusters" in stages,
         }
 
@@ -268,7 +277,8 @@ class Library:
         queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
         if not queries:
             raise SettingError("query is an empty list; name at least one picture")
-        return np.stack([load(one, size=self.model.size, fit=self.settings.fit) for one in queries])
+        fit = self._files.facts("model").get("fit", self.settings.fit)  # not what a build under way is going to use
+        return np.stack([load(one, size=self.model.size, fit=fit) for one in queries])
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
@@ -278,16 +288,24 @@ class Library:
     def _index(self) -> search.ExactIndex:
         return search.ExactIndex(np.array(self.embeddings))
 
-    def _redo(self, stage: Callable[[Stages], None], given: dict[str, Any], progress: Progress | None) -> "Library":
-        with self._files.writing():
-            chosen = Settings.merged(self._files.header.get("settings", {}), given)
-            if not self._files.has("embeddings"):
-                raise LibraryError(f"{self.path} has no embeddings yet; run `lookalike build` to the end first")
-            stage(Stages(self._files, chosen, device=self._device, progress=progress))
-            self._files.note(settings=chosen.as_dict())
-        for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index"):
-            self.__dict__.pop(name, None)
+    def _redo(self, stage: str, given: dict[str, Any], progress: Progress | None) -> "Library":
+        if not given and self._files.has(stage):
+            return self
+        try:
+            with self._files.writing():
+                chosen = Settings.merged(self._files.header.get("settings", {}), given)
+                if not self._files.has("embeddings"):
+                    raise LibraryError(f"{self.path} has no embeddings yet; run `lookalike build` to the end first")
+                getattr(Stages(self._files, chosen, device=self._device, progress=progress), stage)()
+                self._files.note(settings=chosen.as_dict())
+        finally:
+            for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index"):
+                self.__dict__.pop(name, None)
         return self
+
+
+def _without(facts: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key != name}
 
 
 _PARTS = {

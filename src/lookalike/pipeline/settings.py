@@ -9,6 +9,8 @@ from lookalike.learn import DEFAULT, names
 from lookalike.organize import CLUSTERINGS, PROJECTIONS
 
 SPACES = ("embedding", "manifold", "map")
+MOST_SEEDS = 2**32
+"""What takes a seed takes no larger one."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Settings:
     fit: how an oblong picture becomes a square: ``squash``, ``pad`` or ``crop``.
     epochs: how often the training sees each image; None decides by the number of images. More is better, and slower.
     minutes: ends the training by the clock; the library then depends on the machine's speed.
-    random_state: of everything random. Same folder, same number, same machine: same library.
+    random_state: of everything random, below 2**32. Same folder, same number, same machine: same library.
     projection: the map: ``tsne``, ``umap`` or ``pca``.
     n_clusters: K, or ``auto`` for the K whose clusters are best apart (silhouette).
     method: ``kmeans``, ``gmm``, ``hdbscan`` (decides on K by itself) or ``ward``.
@@ -44,12 +46,14 @@ class Settings:
         _one_of("projection", self.projection, PROJECTIONS)
         _one_of("method", self.method, CLUSTERINGS)
         _one_of("space", self.space, SPACES)
-        if not isinstance(self.random_state, int) or self.random_state < 0:
-            raise SettingError(f"random_state={self.random_state!r} must be a whole number from 0 up")
+        if not isinstance(self.model_settings, dict):
+            raise SettingError(f"model_settings={self.model_settings!r} must be a dict of keyword arguments")
+        if not isinstance(self.random_state, int) or not 0 <= self.random_state < MOST_SEEDS:
+            raise SettingError(f"random_state={self.random_state!r} must be a whole number from 0 to {MOST_SEEDS - 1}")
         if self.n_clusters != "auto" and (not isinstance(self.n_clusters, int) or self.n_clusters < 1):
             raise SettingError(f"n_clusters={self.n_clusters!r} must be a whole number from 1 up, or 'auto'")
         for name, value in (("epochs", self.epochs), ("minutes", self.minutes)):
-            if value is not None and not value > 0:
+            if value is not None and (not isinstance(value, (int, float)) or not value > 0):
                 raise SettingError(f"{name}={value!r} must be a number above 0")
 
     @classmethod

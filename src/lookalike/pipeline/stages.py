@@ -4,11 +4,14 @@ Each stage has a fingerprint of what it is made from. One that the library alrea
 was interrupted goes on, and one with other settings redoes what depends on them and nothing else.
 """
 
+import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import blake2b
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,11 @@ Made = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 NEIGHBORS = 91
 """Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30."""
+ARRANGED = ("index", "map", "manifold", "clusters")
+RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
+"""Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
+VERSIONED = ("lookalike", "torch", "numpy")
+"""Packages whose versions are kept with a model."""
 
 
 class Stages:
@@ -35,13 +43,17 @@ class Stages:
     ) -> None:
         self.files, self.settings, self.device, self.progress = files, settings, device, progress
 
-    def images(self) -> None:
-        """Scans the folder and decodes what is new; a folder that has not changed costs the scan alone."""
+    def scan(self, folder: Path) -> None:
+        """Finds the pictures, and writes nothing; FolderError when there are none."""
         start = time.monotonic()
-        found = images.scan(self.files.folder, progress=self.progress)
-        scanned = time.monotonic() - start
-        if found.candidates.empty:
-            raise FolderError(f"no pictures in {self.files.folder}: {_count(found)}; name a folder that holds some")
+        self._found = images.scan(folder, progress=self.progress)
+        self._scan_seconds = time.monotonic() - start
+        if self._found.candidates.empty:
+            raise FolderError(f"no pictures in {folder}: {_count(self._found)}; name a folder that holds some")
+
+    def images(self) -> None:
+        """Decodes what is new of what `scan` found; a folder that has not changed costs the scan alone."""
+        found = self._found
         made_from = fingerprint(
             _content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files
         )
@@ -67,7 +79,7 @@ class Stages:
                 )
             counts = {"images": len(rows), "skipped": len(skipped), "other_files": found.other_files}
             content = _content(rows[["file_name", "content_hash"]])
-            facts = {**counts, "content": content, "scan_seconds": round(scanned, 3)}
+            facts = {**counts, "content": content, "scan_seconds": round(self._scan_seconds, 3)}
             return {"images": rows, "skipped": skipped}, facts
 
         if self.files.has("images", made_from):
@@ -95,7 +107,8 @@ class Stages:
                 checkpoint=self.files.training / made_from,
                 progress=self.progress,
             )
-            return {"model": trained.save}, {"name": trained.name, "dim": trained.dim, **trained.facts}
+            facts = {"name": trained.name, "dim": trained.dim, "fit": chosen.fit, "versions": _versions()}
+            return {"model": trained.save}, {**trained.facts, **facts}
 
         self._run("model", made_from, make)
         shutil.rmtree(self.files.training, ignore_errors=True)
@@ -203,7 +216,20 @@ class Stages:
             return
         start = time.monotonic()
         contents, facts = make()
-        self.files.commit(stage, contents, made_from=made_from, facts=facts, seconds=time.monotonic() - start)
+        seconds = max(time.monotonic() - start, facts.get("seconds", 0.0))  # of all attempts at a training
+        drops = self._resting_on(stage, facts)
+        self.files.commit(stage, contents, made_from=made_from, facts=facts, seconds=seconds, drops=drops)
+
+    def _resting_on(self, stage: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Stages that are of no use any more when this one is replaced; the model is: it still encodes."""
+        known = self.files.facts(stage).get("content") if self.files.has(stage) else None
+        if stage == "images" and known == facts["content"]:
+            return ()
+        return RESTING.get(stage, ())
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in VERSIONED}}
 
 
 def _content(table: pd.DataFrame) -> str:

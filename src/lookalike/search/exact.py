@@ -1,6 +1,7 @@
 """Exact search: every distance is looked at, and the answer is the same as in arithmetic with all digits."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from lookalike.errors import SettingError
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 _SPARE = 8  # candidates fetched beyond those asked for, before the exact ranking
+_WIDER = (4, 16, 64)  # times as many candidates for queries whose first ones were too few
+_WIDE = 1 / 256  # share of the collection from which on comparing with all of it costs less than so many candidates
 _BLOCK_BYTES = 64 * 2**20
 
 
@@ -18,9 +21,10 @@ class ExactIndex:
     """Finds the images nearest to a query by Euclidean distance, comparing it with all of them.
 
     faiss fetches a few more candidates than asked for from its squared distances, which lose digits between near
-    duplicates; these are ranked again by the true difference in double precision. A query whose candidates could
-    have missed one (many images at the same distance, say) is compared with every image in double precision. So the
-    order is exact, ties go by row number, and the distance between identical rows is exactly 0.
+    duplicates; these are ranked again by the true difference in double precision. A query whose candidates could have
+    missed one (many images at nearly the same distance, as in a burst of photos) gets more of them; where these could
+    not settle it either, it is compared with every image in double precision. So the order is exact, ties go by row
+    number, and the distance between identical rows is exactly 0.
 
     Args:
         embeddings: float32 (n, d), finite. Memory is twice theirs.
@@ -72,9 +76,7 @@ class ExactIndex:
         n = self._count(n, "n")
         indices = np.empty((len(asked), n), np.int64)
         distances = np.empty((len(asked), n), np.float32)
-        step = max(1, _BLOCK_BYTES // (8 * self.dim * (n + _SPARE)))
-        for start in range(0, len(asked), step):
-            block = slice(start, start + step)
+        for block in _blocks(len(asked), self.dim * (n + _SPARE)):
             indices[block], distances[block] = self._search_block(asked[block], n)
         return indices, distances
 
@@ -114,49 +116,87 @@ class ExactIndex:
         return np.ascontiguousarray(points - self._centre, np.float32)
 
     def _search_block(self, queries: NDArray[np.float32], n: int) -> Found:
+        indices, distances, sure = self._rank(queries, n, n + _SPARE)
+        if not sure.all():  # equal queries, a usual reason to be here, only once
+            different, where = np.unique(queries[~sure], axis=0, return_inverse=True)
+            found, true = self._search_wider(different, n)
+            indices[~sure], distances[~sure] = found[where], true[where]
+        return indices, distances.astype(np.float32)
+
+    def _rank(
+        self, queries: NDArray[np.float32], n: int, fetched: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+        """The n nearest of the candidates that faiss fetches, (m, n) each, and whether no other row can be nearer."""
         centred = self._centred(queries)
-        fetched = min(n + _SPARE, len(self))
-        squared, candidates = self._flat.search(centred, fetched)
+        squared, candidates = self._flat.search(centred, min(fetched, len(self)))
         distances = np.linalg.norm(self._points[candidates] - queries[:, None].astype(np.float64), axis=2)
         order = np.lexsort((candidates, distances), axis=1)[:, :n]
         indices = np.take_along_axis(candidates, order, axis=1)
         distances = np.take_along_axis(distances, order, axis=1)
         sure = candidates.min(axis=1) >= 0  # faiss fills with −1 where its squares overflow
         if fetched < len(self):
-            error = self._rounding(_norms(centred))
-            sure &= distances[:, -1] ** 2 < squared[:, -1] - error
-        if not sure.all():
-            indices[~sure], distances[~sure] = self._search_slowly(queries[~sure], n)
-        return indices, distances.astype(np.float32)
+            sure &= distances[:, -1] ** 2 < squared[:, -1] - self._rounding(_norms(centred))
+        return indices, distances, sure
+
+    def _search_wider(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """More candidates as long as that pays, and for the queries that are left every row."""
+        indices = np.empty((len(queries), n), np.int64)
+        distances = np.empty((len(queries), n), np.float64)
+        unsure = np.arange(len(queries))
+        for fetched in [(n + _SPARE) * times for times in _WIDER]:
+            if fetched > _WIDE * len(self):
+                break
+            sure = np.empty(len(unsure), np.bool_)
+            for block in _blocks(len(unsure), self.dim * fetched):
+                rows = unsure[block]
+                indices[rows], distances[rows], sure[block] = self._rank(queries[rows], n, fetched)
+            unsure = unsure[~sure]
+        for block in _blocks(len(unsure), len(self)):
+            rows = unsure[block]
+            indices[rows], distances[rows] = self._search_all(queries[rows], n)
+        return indices, distances
 
     def _rounding(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far faiss's float32 |q|² + |x|² − 2qx can be from the truth, for queries of these norms."""
         precision = float(np.finfo(np.float32).eps)
         return (self.dim + 4) * precision * (norms + self._largest) ** 2
 
-    def _search_slowly(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Every distance in double precision; equal queries, which are the usual reason to be here, only once."""
-        different, where = np.unique(queries, axis=0, return_inverse=True)
-        indices = np.empty((len(different), n), np.int64)
-        distances = np.empty((len(different), n), np.float64)
-        for row, query in enumerate(different):
-            everything = self._distances(query)
-            indices[row] = _first(everything, n)
-            distances[row] = everything[indices[row]]
-        return indices[where], distances[where]
+    def _search_all(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Every squared distance in double precision, and true distances of the rows that these cannot rule out."""
+        indices = np.empty((len(queries), n), np.int64)
+        distances = np.empty((len(queries), n), np.float64)
+        centred = queries - self._centre
+        squared = self._squares(centred)
+        precision = float(np.finfo(np.float64).eps)
+        error = 4 * (self.dim + 8) * precision * (np.linalg.norm(centred, axis=1) + self._largest) ** 2
+        border = np.partition(squared, n - 1, axis=1)[:, n - 1] + 2 * error
+        for row, query in enumerate(queries):
+            within = np.flatnonzero(squared[row] <= border[row])
+            true = self._distances(query, within)
+            order = np.argsort(true, kind="stable")[:n]
+            indices[row], distances[row] = within[order], true[order]
+        return indices, distances
 
-    def _distances(self, query: NDArray[np.float32]) -> NDArray[np.float64]:
-        """True distances of one query from all rows, (n,)."""
-        step = max(1, _BLOCK_BYTES // (8 * self.dim))
-        blocks = [self._points[start : start + step] for start in range(0, len(self), step)]
-        return np.concatenate([np.linalg.norm(block - query.astype(np.float64), axis=1) for block in blocks])
+    def _squares(self, queries: NDArray[np.float64]) -> NDArray[np.float64]:
+        """|x|² − 2qx of centred queries with all rows, (m, n): their squared distances but for |q|²."""
+        squared = np.empty((len(queries), len(self)), np.float64)
+        for block in _blocks(len(self), self.dim):
+            points = self._points[block] - self._centre
+            squared[:, block] = queries @ (-2 * points.T) + np.einsum("nd,nd->n", points, points)
+        return squared
+
+    def _distances(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """True distances of one query from these rows."""
+        true = np.empty(len(rows), np.float64)
+        for block in _blocks(len(rows), self.dim):
+            true[block] = np.linalg.norm(self._points[rows[block]] - query.astype(np.float64), axis=1)
+        return true
 
 
-def _first(distances: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """The n smallest, ties by position."""
-    border = np.partition(distances, n - 1)[n - 1]
-    within = np.flatnonzero(distances <= border)
-    return within[np.argsort(distances[within], kind="stable")[:n]]
+def _blocks(rows: int, numbers: int) -> Iterator[slice]:
+    """All the rows, in blocks that keep to the memory with so many float64 numbers a row."""
+    step = max(1, _BLOCK_BYTES // (8 * numbers))
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
 def _norms(points: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -19,15 +19,26 @@ def destination(library: Library, path: str | Path, endings: tuple[str, ...] = (
         It lies in the folder of pictures, which is never written to, or in the library, which sweeps away what is not
         its own; the folder that it is to lie in is missing; or its ending is none of ``endings``.
     """
+    path = free_place(path, library.folder, endings)
+    if path.resolve().is_relative_to(library.path.resolve()):
+        raise SettingError(f"{path} lies in the library {library.path}; choose another place")
+    return path
+
+
+def free_place(path: str | Path, folder: Path, endings: tuple[str, ...] = ()) -> Path:
+    """``path`` as a place for results about the pictures in ``folder``, before there is a library of them.
+
+    Raises
+    ------
+    SettingError
+        As `destination`, but for the library.
+    """
     path = Path(path)
-    target = path.resolve()
     if endings and path.suffix.lower() not in endings:
         raise SettingError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(endings)}")
-    if target.is_relative_to(library.folder.resolve()):
-        raise SettingError(f"{path} lies in {library.folder}, whose pictures are never touched; choose another place")
-    if target.is_relative_to(library.path.resolve()):
-        raise SettingError(f"{path} lies in the library {library.path}; choose another place")
-    if not target.parent.is_dir():
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise SettingError(f"{path} lies in {folder}, whose pictures are never touched; choose another place")
+    if not path.resolve().parent.is_dir():
         raise SettingError(f"{path} cannot be written: there is no folder {path.parent}; make it, or choose another")
     return path
 

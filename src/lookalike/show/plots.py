@@ -138,11 +138,12 @@ def _side_by_side(layouts: dict[str, np.ndarray], rows: dict[str, tuple[np.ndarr
             diameter = float(np.clip(150 / len(layout) ** 0.5, 2.5, 10))
             places = fitted(layout, panel, margin=20) + np.array([left, top + head])
             sheet.dots(places, [colour(int(number)) for number in numbers], diameter, opacity=0.8)
-        _write_legend(sheet, names, sheet.width - legend, top + head + 20)
+        write_legend(sheet, names, sheet.width - legend, top + head + 20)
     return sheet.pixels()
 
 
-def _write_legend(sheet: Sheet, names: list[str], left: int, top: int, most: int = 26) -> None:
+def write_legend(sheet: Sheet, names: list[str], left: int, top: int, most: int = 26) -> None:
+    """What the colours of clusters or labels mean, a line each, from the upper left corner ``left``, ``top``."""
     for number, name in enumerate(names[:most]):
         y = top + 28 * number
         sheet.dots(np.array([[left + 8, y]]), [colour(number)], 13)

@@ -28,8 +28,11 @@ SCORES = {
     "acc": ("Accuracy of the clusters", "share of images in the right cluster, clusters matched to labels one to one"),
     "nmi": ("Normalised mutual information", "how much the clusters tell about the labels"),
     "ari": ("Adjusted Rand index", "agreement on pairs of images; 0 is chance"),
+    "ami": ("Adjusted mutual information", "how much the clusters tell about the labels; 0 is chance"),
     "precision_at_10": ("Precision at 10", "share of an image’s ten nearest that have its label"),
+    "recall_at_10": ("Recall at 10", "share of the images of its label that are among an image’s ten nearest"),
     "knn_accuracy": ("Nearest neighbour", "share of images whose nearest has their label"),
+    "knn_accuracy_10": ("Majority of ten", "share of images whose label most of their ten nearest have"),
     "map": ("Mean average precision", "over the full ranking, those of the same label first"),
 }
 

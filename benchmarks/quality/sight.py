@@ -1,0 +1,96 @@
+"""What sight is made of, step by step: descriptors, whitening, agreement between views, between neighbours.
+
+python benchmarks/quality/sight.py ../shared/data/clothing
+python benchmarks/quality/sight.py ../shared/data/near-duplicates --labels ../shared/data/near-duplicates/truth.csv
+
+No network is trained. Precision@10 and 1-NN of Euclidean neighbours; images without a label are no queries, but count
+as wrong matches. Also how an oblong picture is best fitted to the square. Results: README.md beside this file.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lookalike.images import FITS, Pixels, decode_folder, scan
+from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.siamese import IGNORED
+from lookalike.learn.sight import Sight
+from lookalike.learn.whitening import Block, Whitening
+from lookalike.pipeline.labels import labels_from
+from lookalike.search import ExactIndex
+
+NEIGHBORS = (0.0, 0.5, 1.0, 30.0)
+
+
+def main() -> None:
+    """Prints a row for each step, then one for each fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--labels", default="folders")
+    options = parser.parse_args()
+    squashed, labels = decoded(options, "squash")
+    print("| step | P@10 | 1-NN |\n|---|---|---|")
+    for name, describe in DESCRIPTORS.items():
+        described = torch.cat([describe(few) for few in torch.split(squashed, 128)]).numpy()
+        for shrinkage in (0.02, 1.0):
+            row(f"{name}, whitened, shrinkage {shrinkage}", whitened(described, shrinkage), labels)
+    for neighbors in NEIGHBORS:
+        row(f"sight, neighbors={neighbors}", seen(squashed, IGNORED, neighbors), labels)
+    row("sight, ignore=none", seen(squashed, (), 0.5), labels)
+    row("sight, rotation ignored too", seen(squashed, (*IGNORED, "rotation"), 0.5), labels)
+    row("sight, color ignored too", seen(squashed, (*IGNORED, "color"), 0.5), labels)
+    for fit in FITS:
+        row(f"sight, fit={fit}", seen(decoded(options, fit)[0], IGNORED, 0.5), labels)
+
+
+DESCRIPTORS = {
+    "gradients in 8x8 cells": lambda few: oriented_gradients(few, 8, mirrored=False),
+    "the same, mirror-symmetric": lambda few: oriented_gradients(few, 8, mirrored=True),
+    "gradients in 4x4 cells": lambda few: oriented_gradients(few, 16, mirrored=True),
+    "colours in 8x8 cells": lambda few: colour_layout(few, 8, mirrored=True),
+}
+
+
+def decoded(options: argparse.Namespace, fit: str) -> tuple[Tensor, np.ndarray]:
+    """The folder's images (n, 3, 64, 64) in [0, 1], and their labels, -1 for none."""
+    with tempfile.TemporaryDirectory() as place:
+        rows, _ = decode_folder(options.folder, scan(options.folder).candidates, place, size=64, fit=fit)
+        pixels = Pixels(place)[rows["slot"].to_numpy()]
+    labels = pd.factorize(labels_from(options.labels, rows["file_name"]))[0]
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255, labels
+
+
+def whitened(described: np.ndarray, shrinkage: float) -> np.ndarray:
+    """The 192 widest directions, whitened and normalised."""
+    centred = torch.from_numpy(described - described.mean(0))
+    torch.manual_seed(0)
+    rank = min(192, *centred.shape)
+    reduced = (centred @ torch.svd_lowrank(centred, rank, niter=4)[2]).numpy()
+    return Whitening.fit(reduced, rank, [Block(rank, 1.0, shrinkage)]).apply(reduced)
+
+
+@torch.no_grad()
+def seen(images: Tensor, ignore: tuple[str, ...], neighbors: float) -> np.ndarray:
+    """Embeddings of sight alone."""
+    torch.manual_seed(0)
+    sight = Sight(128, 64, ignore, neighbors)
+    sight.prepare(images)
+    codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()
+    return Whitening.fit(codes, 128, [Block(128, 1.0, np.inf)]).apply(codes)
+
+
+def row(name: str, embeddings: np.ndarray, labels: np.ndarray) -> None:
+    """Prints the two scores."""
+    queries = labels >= 0
+    found = ExactIndex(embeddings).neighbors(11)[0][queries, 1:]  # each image itself comes first
+    right = labels[found] == labels[queries][:, None]
+    print(f"| {name} | {right.mean():.3f} | {right[:, 0].mean():.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

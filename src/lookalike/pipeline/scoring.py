@@ -1,0 +1,73 @@
+"""How good a library is: its clusters and its search against labels, and its search without any."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lookalike import metrics
+from lookalike.search import ExactIndex
+
+if TYPE_CHECKING:
+    from lookalike.pipeline.library import Library
+
+LABELLED = ("precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari")
+"""The scores of a comparison where there are labels."""
+UNLABELLED = ("view_agreement", "silhouette")
+"""Those of one without."""
+NEAREST = 10
+"""How far down the list of an image's nearest the scores look."""
+LISTED = 51
+"""Neighbours that are listed, itself included: ten labelled ones should be among them where some have no label."""
+MOST_QUERIES = 5_000
+"""Images for which the mean average precision is computed, which takes a full ranking of each."""
+MOST_VIEWED = 1_000
+"""Images of which another view is taken."""
+BATCH = 128
+"""Views that are in memory at once."""
+
+
+def cluster_scores(clusters: np.ndarray, codes: np.ndarray) -> dict[str, float]:
+    """Agreement of clusters with label numbers, ints (n,) each, −1 for none: acc, nmi, ari, ami."""
+    return {
+        "acc": metrics.clustering_accuracy(clusters, codes),
+        "nmi": metrics.normalized_mutual_information(clusters, codes),
+        "ari": metrics.adjusted_rand_index(clusters, codes),
+        "ami": metrics.adjusted_mutual_information(clusters, codes),
+    }
+
+
+def search_scores(index: ExactIndex, embeddings: np.ndarray, codes: np.ndarray) -> dict[str, float]:
+    """How well images with a label, numbers (n,), find each other by embeddings (n, dim), which ``index`` holds."""
+    neighbors = index.neighbors(min(LISTED, len(embeddings)))[0]
+    k = min(NEAREST, neighbors.shape[1] - 1)
+    return {
+        "precision_at_10": metrics.precision_at(neighbors, codes, k),
+        "recall_at_10": metrics.recall_at(neighbors, codes, k),
+        "knn_accuracy": metrics.knn_accuracy(neighbors, codes, 1),
+        "knn_accuracy_10": metrics.knn_accuracy(neighbors, codes, k),
+        "map": metrics.mean_average_precision(embeddings, codes, n_queries=MOST_QUERIES),
+    }
+
+
+def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, seed: int = 0) -> float:
+    """Share of an image's ten nearest that are also among the ten nearest of another view of it.
+
+    1,000 images at most are judged. Their views are changed by what is to be ignored, as the Siamese models' are
+    (None: what these ignore by default), whatever the library's model is.
+    """
+    from lookalike.learn.siamese import IGNORED
+    from lookalike.learn.views import another_view
+
+    embeddings = np.array(library.embeddings)
+    rows = np.arange(len(embeddings))
+    if len(rows) > MOST_VIEWED:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_VIEWED, replace=False))
+    seen = []
+    for start in range(0, len(rows), BATCH):
+        pixels = library.pixels(rows[start : start + BATCH])
+        views = another_view(pixels, IGNORED if ignore is None else ignore, seed=seed + start)
+        seen.append(library.model.encode(views))
+    index, k = ExactIndex(embeddings), min(NEAREST, len(embeddings) - 1)
+    before, after = (index.search(queries, k + 1)[0] for queries in (embeddings[rows], np.concatenate(seen)))
+    return metrics.neighbor_agreement(before, after, rows, k)
