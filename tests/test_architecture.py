@@ -27,6 +27,7 @@ DOORS = {
     "pyarrow": {"library"},
     "filelock": {"library"},
     "matplotlib": {"show"},
+    "cv2": {"learn"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -101,15 +101,16 @@ def test_more_words_than_descriptors():
 
 
 def test_gathering_against_the_obvious_way(groups):
-    points = groups[0][:40]
+    described = [groups[0][:40], groups[0][40:41], groups[0][41:100]]
     words = learn_words(groups[0], 4)
-    wanted = np.zeros((4, 5))
-    for point in points.numpy().astype(float):
-        nearest = np.argmin([np.linalg.norm(point - word) for word in words.numpy()])
-        wanted[nearest] += point - words[nearest].numpy()
-    wanted = np.sign(wanted) * np.sqrt(np.abs(wanted))
-    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True) + 1e-12
-    np.testing.assert_allclose(gather(points, words).numpy(), wanted.ravel() / np.linalg.norm(wanted), atol=1e-3)
+    for points, gathered in zip(described, gather(described, words), strict=True):
+        wanted = np.zeros((4, 5))
+        for point in points.numpy().astype(float):
+            nearest = np.argmin([np.linalg.norm(point - word) for word in words.numpy()])
+            wanted[nearest] += point - words[nearest].numpy()
+        wanted = np.sign(wanted) * np.sqrt(np.abs(wanted))
+        wanted /= np.linalg.norm(wanted, axis=1, keepdims=True) + 1e-12
+        np.testing.assert_allclose(gathered.numpy(), wanted.ravel() / np.linalg.norm(wanted), atol=1e-3)
 
 
 @pytest.mark.parametrize("picture", ["black", "one", "two", "smallest"])
@@ -126,7 +127,7 @@ def test_poor_folders_are_enough(images, picture):
 def test_components_keep_distances_when_there_are_enough(images):
     model = Keypoints(dim=16, size=64, words=4)
     model.prepare(images)
-    gathered = torch.stack([gather(descriptors, model.words) for descriptors in describe(images)])
+    gathered = gather(describe(images), model.words)
     torch.testing.assert_close(torch.cdist(model.encode(images), model.encode(images)), torch.cdist(gathered, gathered))
 
 

@@ -85,10 +85,9 @@ class Keypoints(nn.Module):
 
     def _gather(self, images: Tensor) -> Tensor:
         """Images (b, 3, s, s) to vectors (b, words · 130) of length 1, before the components."""
-        gathered = []
-        for few in torch.split(images, FEW):
-            gathered += [gather(descriptors, self.words) for descriptors in describe(few)]
-        return torch.stack(gathered)
+        words = self.words.cpu()
+        gathered = [gather(describe(few), words) for few in torch.split(images, FEW)]
+        return torch.cat(gathered).to(images.device)
 
 
 def opencv() -> Any:
@@ -104,19 +103,26 @@ def opencv() -> Any:
 
 
 def describe(images: Tensor) -> list[Tensor]:
-    """Descriptors (n, 130) of each of the images (b, 3, s, s) in [0, 1]; n differs, and is at least 1."""
+    """Descriptors (n, 130), on the processor, of each of the images (b, 3, s, s) in [0, 1]; n differs, at least 1."""
     pixels = (images.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     cv2 = opencv()
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         described = threads.map(lambda image: _describe_one(cv2, image), pixels)
-        return [torch.from_numpy(descriptors).to(images.device) for descriptors in described]
+        return [torch.from_numpy(descriptors) for descriptors in described]
 
 
-def gather(descriptors: Tensor, words: Tensor) -> Tensor:
-    """VLAD of one image: what its descriptors (n, d) differ from their words (k, d) in sum; (k · d,), of length 1."""
-    differences = _differences(descriptors, words)[0]
-    roots = differences.sign() * differences.abs().sqrt()
-    return functional.normalize(functional.normalize(roots, dim=1).flatten(), dim=0)
+def gather(described: list[Tensor], words: Tensor) -> Tensor:
+    """VLAD: what each image's descriptors (n, d) differ from their words (k, d) in sum; (b, k · d), of length 1.
+
+    All images at once: one by one, two threads would wait for one another longer than they work.
+    """
+    descriptors = torch.cat(described)
+    owners = torch.repeat_interleave(torch.tensor([len(descriptors) for descriptors in described]))
+    nearest = _nearest(descriptors, words)
+    differences = descriptors.new_zeros(len(described) * len(words), words.shape[1])
+    differences.index_add_(0, owners * len(words) + nearest, descriptors - words[nearest])
+    roots = (differences.sign() * differences.abs().sqrt()).view(len(described), *words.shape)
+    return functional.normalize(functional.normalize(roots, dim=2).flatten(1))
 
 
 def learn_words(descriptors: Tensor, n_words: int) -> Tensor:
@@ -130,7 +136,7 @@ def learn_words(descriptors: Tensor, n_words: int) -> Tensor:
         for some in torch.split(descriptors, 1 << 15):
             differences, members = _differences(some, words)
             sums += differences
-            counts += members[:, None]
+            counts += members
         words = words + sums / counts.clamp(min=1)
     return words
 
@@ -153,11 +159,15 @@ def _spread_out(descriptors: Tensor, n_words: int) -> Tensor:
 
 
 def _differences(descriptors: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-    """By word, the sum (k, d) of what the descriptors (n, d) nearest to it differ from it, and their number (k,)."""
-    nearest = (descriptors @ words.T - 0.5 * words.square().sum(1)).argmax(1)
-    members = functional.one_hot(nearest, len(words)).T.to(descriptors.dtype)  # (k, n)
-    counts = members.sum(1)
-    return members @ descriptors - counts[:, None] * words, counts
+    """By word, the sum (k, d) of what the descriptors (n, d) nearest to it differ from it, and their number (k, 1)."""
+    members = functional.one_hot(_nearest(descriptors, words), len(words)).T.to(descriptors.dtype)  # (k, n)
+    counts = members.sum(1, keepdim=True)
+    return members @ descriptors - counts * words, counts
+
+
+def _nearest(descriptors: Tensor, words: Tensor) -> Tensor:
+    """Numbers (n,) of the words (k, d) nearest to descriptors (n, d)."""
+    return (descriptors @ words.T - 0.5 * words.square().sum(1)).argmax(1)
 
 
 def _describe_one(cv2: Any, image: np.ndarray) -> np.ndarray:
@@ -180,7 +190,7 @@ def _some_descriptors(images: Tensor) -> Tensor:
         found += describe(images[rows])
         if sum(map(len, found)) >= LEARNED:
             break
-    return torch.cat(found)[:LEARNED]
+    return torch.cat(found)[:LEARNED].to(images.device)
 
 
 def _principal_directions(centred: Tensor, most: int) -> Tensor:

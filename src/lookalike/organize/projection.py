@@ -23,6 +23,8 @@ _MAP_NEIGHBORS = 15
 _MANIFOLD_NEIGHBORS = 20
 _MANIFOLD_DIM = 10
 _STAGES = ((250, 12.0, 0.5), (500, 1.0, 0.8))  # t-SNE's iterations, exaggeration, momentum
+_ENOUGH_TO_EXAGGERATE = 100  # images; exaggerated, the attraction of fewer can draw them all into one point
+_PLAIN = ((750, 1.0, 0.8),)
 
 
 def project(
@@ -113,7 +115,8 @@ def _tsne(points: Layout, n_components: int, seed: int, neighbors: Neighbors | N
     from openTSNE import TSNEEmbedding, affinity, initialization
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    total = sum(stage[0] for stage in _STAGES)
+    stages = _STAGES if len(points) >= _ENOUGH_TO_EXAGGERATE else _PLAIN
+    total = sum(stage[0] for stage in stages)
     report("project", 0, total, "neighbours")
     indices, distances = _nearest(points, neighbors, 3 * _PERPLEXITY + 1)
     jobs = _usable_cores()
@@ -130,7 +133,7 @@ def _tsne(points: Layout, n_components: int, seed: int, neighbors: Neighbors | N
             random_state=seed,
         )
         done = 0
-        for iterations, exaggeration, momentum in _STAGES:
+        for iterations, exaggeration, momentum in stages:
             layout.optimize(
                 iterations,
                 inplace=True,

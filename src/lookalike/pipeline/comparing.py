@@ -34,16 +34,21 @@ class Comparison:
     """What `compare` found.
 
     folder: the pictures.
-    path: where the libraries are, one per model: ``MODEL.lookalike``.
+
+    path: where the libraries are, one per model, ``MODEL.lookalike``.
+
     labels: what was scored against: ``folders``, the path of a CSV, or None.
+
     libraries: of each model that was compared, the library, in the order of the table.
-    table: a row per model. With labels, best ``precision_at_10`` first: model, precision_at_10, knn_accuracy, map, acc,
-        nmi, ari (these three of as many clusters as there are labels). Without, as listed: model, view_agreement (share
-        of an image's ten nearest that are also among those of another view of it), silhouette (of the clusters, in the
-        space that was clustered; NaN for one cluster). Then train_seconds; seconds, of everything but reading the
-        folder; peak_megabytes (10^6 bytes resident, of the process that built it; NaN where the system does not tell);
-        capped, whether the clock ended the training.
-    skipped: models that could not be compared here: model, reason.
+
+    table: a row per model. With labels, best ``precision_at_10`` first, it has the columns model, precision_at_10,
+    knn_accuracy, map, acc, nmi, ari (these three of as many clusters as there are labels). Without, as listed, model,
+    view_agreement (share of an image's ten nearest that are also among those of another view of it), silhouette (of
+    the clusters, in the space that was clustered; NaN for one cluster). Then train_seconds; seconds, of everything but
+    reading the folder; peak_megabytes (10^6 bytes resident, of the process that built it; NaN where the system does not
+    tell); capped, whether the clock ended the training.
+
+    skipped: models that could not be compared here, with the columns model and reason.
     """
 
     folder: Path
