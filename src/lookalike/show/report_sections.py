@@ -1,11 +1,9 @@
 """The sections of the report, each a function from the library to HTML; a section with nothing to say is empty."""
 
 import json
-import platform
 from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ MOST_PICTURES = 600
 """Images of clusters in a report, all clusters together."""
 MOST_SKIPPED = 1_000
 RECONSTRUCTED = 9
-PACKAGES = ("lookalike", "torch", "numpy", "scikit-learn", "umap-learn", "openTSNE", "pillow")
 SCORES = {
     "acc": ("Accuracy of the clusters", "share of images in the right cluster, clusters matched to labels one to one"),
     "nmi": ("Normalised mutual information", "how much the clusters tell about the labels"),
@@ -195,7 +192,7 @@ def making_section(library: Library) -> str:
         for name, value in seconds.items()
     )
     settings = library.settings.as_dict()
-    facts = {**settings, **_versions(), "library format": library.info()["format_version"]}
+    facts = {**settings, **library.info()["versions"], "library format": library.info()["format_version"]}
     changed = {name: value for name, value in settings.items() if value != getattr(Settings(), name)}
     arguments = "".join(f", {name}={value!r}" for name, value in changed.items())
     told = _table([(name, _said(value)) for name, value in facts.items()], [])
@@ -217,16 +214,6 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def _versions() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _said(value: Any) -> str:
