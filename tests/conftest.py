@@ -1,6 +1,7 @@
 """Small pictures of clearly different families, in memory and in a folder."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the nets of the tests are small: threads would wait for one another
 
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 from lookalike.images import write_image
+
+# Background jobs of a shell ignore Ctrl-C, and would hand that on to the programs under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FAMILIES = ("discs", "stripes", "checks", "slopes")
 
