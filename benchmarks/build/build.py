@@ -2,8 +2,8 @@
 
 python benchmarks/build/build.py ../shared/data/clothing            # any options of `lookalike build` may follow
 
-Runs the real commands as processes of their own. Memory is the sum over the process and its children (their proportional
-share where the system tells it), sampled twice a second. Results: README.md beside this file.
+Runs the real commands as processes of their own. Memory is the sum over the process and its children (their
+proportional share where the system tells it), sampled twice a second. Results: README.md beside this file.
 """
 
 import argparse
