@@ -2,12 +2,33 @@
 
 from typing import TYPE_CHECKING, Any
 
-from lookalike.learn.model import DEFAULT, MODELS, Trained, check_settings, embed, image_size, load_model, names
+from lookalike.learn.model import (
+    DEFAULT,
+    GENERATION,
+    MODELS,
+    Trained,
+    check_settings,
+    embed,
+    image_size,
+    load_model,
+    names,
+)
 
 if TYPE_CHECKING:
     from lookalike.learn.training import train
 
-__all__ = ["DEFAULT", "MODELS", "Trained", "check_settings", "embed", "image_size", "load_model", "names", "train"]
+__all__ = [
+    "DEFAULT",
+    "GENERATION",
+    "MODELS",
+    "Trained",
+    "check_settings",
+    "embed",
+    "image_size",
+    "load_model",
+    "names",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

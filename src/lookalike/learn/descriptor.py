@@ -5,6 +5,7 @@ A network from random weights needs many pictures to find out what an edge is; h
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,13 +21,14 @@ CHUNK = 16
 """Images that are worked on at once: what stays in the processor's cache."""
 
 
-def oriented_gradients(images: Tensor, cell: int, *, mirrored: bool) -> Tensor:
-    """Histograms of gradient directions in cells of ``cell`` pixels, normalised in blocks of 2x2 cells.
+def oriented_gradients(images: Tensor, *cells: int, mirrored: bool) -> Tensor:
+    """Histograms of gradient directions in cells of so many pixels a side, normalised in blocks of 2x2 cells.
 
-    Images (b, 3, s, s) in [0, 1] to (b, blocks² · 4 · 18), blocks = s/cell - 1. ``mirrored`` averages with what the
-    mirrored image would give, so that both give the same.
+    Images (b, 3, s, s) in [0, 1] to (b, blocks² · 4 · 18), blocks = s/cell - 1, for each of ``cells`` side by side.
+    ``mirrored`` averages with what the mirrored image would give, so that both give the same.
     """
-    return torch.cat([_gradients_of_few(few.float(), cell, mirrored) for few in torch.split(images, CHUNK)])
+    few_by_few = torch.split(images, CHUNK)
+    return torch.cat([torch.cat(_gradients_of_few(few.float(), cells, mirrored), 1) for few in few_by_few])
 
 
 def colour_layout(images: Tensor, cells: int, *, mirrored: bool) -> Tensor:
@@ -37,12 +39,16 @@ def colour_layout(images: Tensor, cells: int, *, mirrored: bool) -> Tensor:
     return ((layout + layout.flip(-1)) / 2 if mirrored else layout).flatten(1)
 
 
-def _gradients_of_few(images: Tensor, cell: int, mirrored: bool) -> Tensor:
-    histograms = _histograms(*_strongest_gradients(images), cell)  # (b, bins, s/cell, s/cell)
+def _gradients_of_few(images: Tensor, cells: Sequence[int], mirrored: bool) -> list[Tensor]:
+    shares = _shares(*_strongest_gradients(images))  # (b, bins, s, s)
+    return [_blocks(_by_cell(shares, cell), mirrored) for cell in cells]
+
+
+def _blocks(histograms: Tensor, mirrored: bool) -> Tensor:
     blocks = _normalised_blocks(histograms)
     if not mirrored:
         return blocks
-    opposite = (BINS // 2 - torch.arange(BINS, device=images.device)) % BINS  # where a direction goes in a mirror
+    opposite = (BINS // 2 - torch.arange(BINS, device=blocks.device)) % BINS  # where a direction goes in a mirror
     return (blocks + _normalised_blocks(histograms[:, opposite].flip(-1))) / 2
 
 
@@ -55,17 +61,21 @@ def _strongest_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
     return across.gather(1, channel), down.gather(1, channel)
 
 
-def _histograms(across: Tensor, down: Tensor, cell: int) -> Tensor:
-    """Strength by direction, smoothly shared between neighbouring directions and neighbouring cells."""
+def _shares(across: Tensor, down: Tensor) -> Tensor:
+    """Strength by direction, smoothly shared between neighbouring directions: (b, bins, s, s)."""
     angles = torch.arange(BINS, device=across.device) * (2 * math.pi / BINS)
     reach = math.cos(2 * math.pi / BINS)
     weights = torch.stack([angles.cos(), angles.sin(), torch.full_like(angles, -reach)], 1) / (1 - reach)
     strength = (across.square() + down.square() + 1e-12).sqrt()
     gradients = torch.cat([across, down, strength], 1)  # (b, 3, s, s)
-    shares = functional.conv2d(gradients, weights[:, :, None, None]).relu_()  # (b, bins, s, s)
-    side = across.shape[-1]
-    centres = (torch.arange(side // cell, device=across.device) + 0.5) * cell
-    distances = (torch.arange(side, device=across.device)[:, None] + 0.5 - centres).abs()
+    return functional.conv2d(gradients, weights[:, :, None, None]).relu_()
+
+
+def _by_cell(shares: Tensor, cell: int) -> Tensor:
+    """Shares (b, bins, s, s), smoothly split between neighbouring cells: (b, bins, s/cell, s/cell)."""
+    side = shares.shape[-1]
+    centres = (torch.arange(side // cell, device=shares.device) + 0.5) * cell
+    distances = (torch.arange(side, device=shares.device)[:, None] + 0.5 - centres).abs()
     tents = (1 - distances / cell).clamp(min=0) / cell  # (s, s/cell)
     return tents.T @ (shares @ tents)
 

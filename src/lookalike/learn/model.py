@@ -49,6 +49,8 @@ MODELS: dict[str, Home] = {
     "pixels": Home("pixels", "PixelComponents", 32),
 }
 DEFAULT = "siamese-vae"
+GENERATION = 2
+"""Raised when the same settings come to mean another model, so that a library trains its own again."""
 MAX_DESCRIPTION = 64 << 20
 """Bytes: a longer model.json is not read."""
 

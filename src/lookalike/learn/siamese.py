@@ -29,8 +29,8 @@ def disagreement(first: Tensor, second: Tensor) -> Tensor:
 class Siamese(nn.Module):
     """Two views of one image should have one code: the talk's first alternative to an autoencoder.
 
-    The code is [sight; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradient and colour
-    descriptors that agrees best between views of an image, and between neighbours; it is found in seconds and is what
+    The code is [sight; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradients, patches
+    and colours that agrees best between views of an image, and between neighbours; it is found in seconds and is what
     search lives on. μ, of ``latent`` numbers, is learned by a network from pixels and adds what descriptors cannot
     say. ``dim`` is the length of the embedding, in which the whitening joins the two with the weights 1 and
     ``learned``.
@@ -52,7 +52,7 @@ class Siamese(nn.Module):
         width: int = 32,
         latent: int = 64,
         agreement: float = 100.0,
-        neighbors: float = 0.5,
+        neighbors: float = 0.6,
         learned: float = 0.2,
         ignore: Sequence[str] = IGNORED,
     ) -> None:
@@ -105,7 +105,7 @@ class SiameseVAE(Siamese):
         beta: float = 1.0,
         free_bits: float = 0.1,
         agreement: float = 100.0,
-        neighbors: float = 0.5,
+        neighbors: float = 0.6,
         learned: float = 0.2,
         ignore: Sequence[str] = IGNORED,
     ) -> None:

@@ -12,16 +12,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.device import in_parallel
+from lookalike.learn.patches import Patches
 from lookalike.learn.views import view
 
-PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "colour": (96, 0.4)}
-"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, mean colours."""
-NEAREST = 5
+PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "patches": (192, 1.1), "colour": (96, 0.5)}
+"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words, mean colours."""
+ROUNDS = 3
+"""Times that neighbours are looked for, from the second on in the directions that the time before found."""
+NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
-SHRINKAGE = 1.0
+SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
-FEW = 128
-"""Images described at once."""
+FEW = 32
+"""Images described at once: what stays in the processor's cache."""
 
 
 class Sight(nn.Module):
@@ -38,6 +42,7 @@ class Sight(nn.Module):
         super().__init__()
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
         self.parts = {name: part for name, part in PARTS.items() if name != "colour" or "color" not in ignore}
+        self.patches = Patches(mirrored="flip" in ignore)
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim))
 
@@ -50,31 +55,35 @@ class Sight(nn.Module):
     @torch.no_grad()
     def prepare(self, images: Tensor) -> None:
         """Finds the map from a sample (m, 3, s, s); directions beyond what m images span stay zero."""
+        self.patches.prepare(images)
         described = self._describe(images)  # (m, n)
         self.mean.copy_(described.mean(0))
         reduction = self._components(described - self.mean)  # (n, k)
         points = (described - self.mean) @ reduction
         seen_again = torch.cat([self._describe(view(few, self.ignore)) for few in torch.split(images, FEW)])
-        pairs = [_unit((seen_again - self.mean) @ reduction - points)]
-        first, second = mutual_neighbors(functional.normalize(points), NEAREST)
-        if self.neighbors and len(first):
-            pairs.append(self.neighbors * _unit(points[first] - points[second]))
-        found = reduction @ _agreeing(points, pairs)[:, : self.matrix.shape[1]]
+        views = _unit((seen_again - self.mean) @ reduction - points)
+        directions = torch.eye(reduction.shape[1], device=points.device)
+        for _ in range(ROUNDS if self.neighbors else 1):
+            first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
+            neighbors = self.neighbors * _unit(points[first] - points[second])
+            directions = _agreeing(points, [views, neighbors])[:, : self.matrix.shape[1]]
+        found = reduction @ directions
         self.matrix.zero_()[:, : found.shape[1]] = found
 
     def _lengths(self) -> list[int]:
-        blocks = {"fine": 7, "coarse": 3}
-        return [72 * blocks[name] ** 2 if name in blocks else 3 * 64 for name in self.parts]
+        lengths = {"fine": 72 * 7**2, "coarse": 72 * 3**2, "patches": self.patches.n_features, "colour": 3 * 8**2}
+        return [lengths[name] for name in self.parts]
 
     def _describe(self, images: Tensor) -> Tensor:
+        """Images (b, 3, s, s) to their descriptors side by side, (b, n)."""
+        return in_parallel(self._describe_few, images, FEW)
+
+    def _describe_few(self, few: Tensor) -> Tensor:
         mirrored = "flip" in self.ignore
-        descriptors = {
-            "fine": lambda few: oriented_gradients(few, self.size // 8, mirrored=mirrored),
-            "coarse": lambda few: oriented_gradients(few, self.size // 4, mirrored=mirrored),
-            "colour": lambda few: colour_layout(few, 8, mirrored=mirrored),
-        }
-        few_by_few = torch.split(images, FEW)
-        return torch.cat([torch.cat([descriptors[name](few) for name in self.parts], 1) for few in few_by_few])
+        parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored), self.patches(few)]
+        if "colour" in self.parts:
+            parts.append(colour_layout(few, 8, mirrored=mirrored))
+        return torch.cat(parts, 1)
 
     def _components(self, centred: Tensor) -> Tensor:
         """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""
@@ -106,7 +115,7 @@ def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _agreeing(points: Tensor, pairs: list[Tensor]) -> Tensor:
     """Directions (k, k) of points, whose variance over that within pairs is largest, first."""
-    within = sum((pair.T @ pair / len(pair) for pair in pairs), torch.zeros_like(points.T @ points)).double()
+    within = sum((pair.T @ pair / max(1, len(pair)) for pair in pairs), torch.zeros_like(points.T @ points)).double()
     n = len(within)
     within += SHRINKAGE * within.diagonal().mean() * torch.eye(n, device=within.device, dtype=within.dtype) + 1e-12
     spread, directions = torch.linalg.eigh(within)

@@ -90,7 +90,7 @@ class Stages:
         """Trains the model, from where an interrupted training stood."""
         chosen = self.settings
         made_from = fingerprint(
-            [self.files.facts("images")["content"], self._size, chosen.fit],
+            [self.files.facts("images")["content"], self._size, chosen.fit, learn.GENERATION],
             [chosen.model, chosen.model_settings, chosen.epochs, chosen.minutes, chosen.random_state],
         )
 

@@ -1,0 +1,100 @@
+"""Which small patterns a picture is made of, and where about: patches compared with words learned from the folder.
+
+Gradients say where edges run, patches say what they make together: corners, stripes, texture. K-means on whitened
+patches is as good a first layer as any that was trained (Coates, Ng & Lee, *An analysis of single-layer networks in
+unsupervised feature learning*, 2011). Lightness only: patches in colour tell backgrounds apart more than things.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LOOKED_AT = 32
+"""Pixels a side that a picture is shrunk to first."""
+SIDE = 6
+"""Of them a side of a patch."""
+WORDS = 128
+"""Patterns that patches are compared with; more tell finer ones apart, and cost in proportion."""
+SURE = 0.35
+"""A patch counts for a word by how much their cosine is above this."""
+GRIDS = (1, 2, 3)
+"""Cells a side over which a word's share is averaged."""
+FAINT = 10 / 255
+"""Patches whose contrast is lower than this (of white on black) count less."""
+REGULAR = 0.1
+"""Share of the mean variance that is added to each direction's before whitening: less brings out noise."""
+ROUNDS = 10
+"""Of k-means."""
+LEARNED = 60_000
+"""Patches of which words are learned."""
+FROM = 1_000
+"""Images whose patches these are."""
+
+
+class Patches(nn.Module):
+    """Images (b, 3, s, s) in [0, 1] to shares of words in cells, (b, n_features); the same when mirrored, if asked."""
+
+    mean: Tensor
+    matrix: Tensor
+    words: Tensor
+
+    def __init__(self, *, mirrored: bool) -> None:
+        super().__init__()
+        self.mirrored = mirrored
+        self.n_features = WORDS * sum(grid**2 for grid in GRIDS)
+        self.register_buffer("mean", torch.zeros(SIDE**2))
+        self.register_buffer("matrix", torch.zeros(SIDE**2, SIDE**2))
+        self.register_buffer("words", torch.zeros(WORDS, SIDE**2))
+
+    def prepare(self, images: Tensor) -> None:
+        """Learns whitening and words of a sample (m, 3, s, s); the same sample gives the same words."""
+        generator = torch.Generator().manual_seed(0)
+        some = images[_drawn(len(images), FROM, generator)]
+        both = torch.cat([some, some.flip(-1)]) if self.mirrored else some
+        patches = torch.cat([_evened(few).flatten(0, 1) for few in torch.split(both, 64)])
+        patches = patches[_drawn(len(patches), LEARNED, generator)]
+        self.mean.copy_(patches.mean(0))
+        variances, directions = torch.linalg.eigh(torch.cov((patches - self.mean).T).double())
+        spread = (variances.clamp(min=0) + REGULAR * variances.mean() + 1e-12).sqrt()
+        self.matrix.copy_(directions / spread @ directions.T)
+        white = functional.normalize((patches - self.mean) @ self.matrix, dim=1)
+        self.words.copy_(_words(white, WORDS, generator))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Square roots of mean shares (Hellinger), of length 1."""
+        shares = self._shares(images)
+        if self.mirrored:
+            shares = (shares + self._shares(images.flip(-1))) / 2
+        cells = [functional.adaptive_avg_pool2d(shares, grid).flatten(1) / grid for grid in GRIDS]
+        return functional.normalize(torch.cat(cells, 1).sqrt(), dim=1)
+
+    def _shares(self, images: Tensor) -> Tensor:
+        """How much each place is like each word: (b, WORDS, p, p)."""
+        patches = _evened(images)  # (b, p², SIDE²)
+        white = functional.normalize((patches - self.mean) @ self.matrix, dim=2)
+        side = round(patches.shape[1] ** 0.5)
+        shares: Tensor = (white @ self.words.T - SURE).relu_().transpose(1, 2).reshape(len(images), WORDS, side, side)
+        return shares
+
+
+def _evened(images: Tensor) -> Tensor:
+    """Every patch of lightness of the shrunk pictures, its mean subtracted, divided by its contrast: (b, p², SIDE²)."""
+    lightness = functional.adaptive_avg_pool2d(images.float().mean(1, keepdim=True), LOOKED_AT)
+    patches = functional.unfold(lightness, SIDE).transpose(1, 2)
+    patches = patches - patches.mean(2, keepdim=True)
+    return patches / (patches.square().mean(2, keepdim=True) + FAINT**2).sqrt()
+
+
+def _words(white: Tensor, n_words: int, generator: torch.Generator) -> Tensor:
+    """Spherical k-means of directions (m, d): (n_words, d), each of length 1 (0 when nothing is nearest to it)."""
+    words = white[_drawn(len(white), n_words, generator)]
+    words = torch.cat([words, words.new_zeros(n_words - len(words), words.shape[1])])
+    for _ in range(ROUNDS):
+        nearest = (white @ words.T).argmax(1)
+        sums = torch.zeros_like(words).index_add_(0, nearest, white)
+        words = functional.normalize(torch.where(sums.any(1, keepdim=True), sums, words), dim=1)
+    return words
+
+
+def _drawn(n: int, most: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(n, generator=generator)[:most]
