@@ -94,6 +94,10 @@ class LibraryFolder:
         record = self.header["stages"].get(stage)
         return record is not None and (made_from is None or record["made_from"] == made_from)
 
+    def holds(self, name: str, stage: str) -> bool:
+        """Whether the stage is committed and keeps something of this name."""
+        return self.has(stage) and name in self._record(stage)["files"]
+
     def facts(self, stage: str) -> dict[str, Any]:
         """What the stage noted of itself; LibraryError when it is not committed."""
         facts: dict[str, Any] = self._record(stage)["facts"]

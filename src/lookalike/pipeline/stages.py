@@ -20,14 +20,17 @@ import pandas as pd
 from lookalike import images, learn, organize, search
 from lookalike.errors import FolderError
 from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.settings import Settings
 
 Progress = Callable[..., None]
 Made = tuple[Mapping[str, Any], Mapping[str, Any]]
 """What a stage gives: the contents to be kept, and facts about it."""
 
-NEIGHBORS = 91
-"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30."""
+NEIGHBORS, FEWER_NEIGHBORS = 91, 51
+"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30, and what `evaluate` does."""
+FEWER_FROM = 200_000
+"""Images from which on only these are kept: the map of so many is fitted on a sample."""
 ARRANGED = ("index", "map", "manifold", "clusters")
 RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
 """Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
@@ -124,12 +127,16 @@ class Stages:
         self._run("embeddings", self._upstream("model"), make)
 
     def index(self) -> None:
-        """Finds every image's neighbours, which the map and the clusters are made from, and notes how to search."""
+        """Finds every image's neighbours, which maps, clusters and scores are made from, and how to search."""
 
         def make() -> Made:
-            return {}, {"kind": "exact", "neighbors": int(self.neighbors[0].shape[1])}
+            (rows, distances), facts, cells = self._found_neighbors()
+            return {"neighbors": rows, "distances": distances, **(cells._asdict() if cells else {})}, facts
 
-        self._run("index", self._upstream("embeddings"), make)
+        made_from = fingerprint(self._upstream("embeddings"), "neighbors")
+        if self.files.has("index", made_from) and not is_usable(self.files):
+            self.files.forget("index")
+        self._run("index", made_from, make)
 
     def map(self) -> None:
         """Lays the images out in two dimensions."""
@@ -185,8 +192,7 @@ class Stages:
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
-        self._announce("index")
-        return search.ExactIndex(self._embeddings).neighbors(min(NEIGHBORS, len(self._embeddings)))
+        return kept_neighbors(self.files) or self._found_neighbors()[0]
 
     @property
     def _size(self) -> int:
@@ -199,6 +205,11 @@ class Stages:
     @property
     def _embeddings(self) -> np.ndarray:
         return self.files.array("embeddings", "embeddings")
+
+    def _found_neighbors(self) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
+        k = NEIGHBORS if len(self._embeddings) < FEWER_FROM else FEWER_NEIGHBORS
+        self._announce("index")
+        return search.find_neighbors(self._embeddings, k, seed=self.settings.random_state, progress=self.progress)
 
     def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None if projection == "pca" else self.neighbors
