@@ -1,16 +1,20 @@
 """Embeddings, or what a projection made of them, become clusters; how many, and what is typical of each."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.errors import SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Points = NDArray[np.float64]
 Clusters = NDArray[np.int32]
@@ -99,6 +103,8 @@ def choose_k(
 
     With fewer than 4 images, or identical ones only, it is 1 and the curve is empty.
     """
+    import pandas as pd
+
     rows = _checked(points)
     if method not in _METHODS or method == "hdbscan":
         able = ", ".join(name for name in _METHODS if name != "hdbscan")

@@ -126,7 +126,7 @@ def _kept_peak(files: LibraryFolder) -> int | None:
 
 def _scores_by(library: Library, labels: str) -> dict[str, float]:
     """Against labels; the clusters that are scored are as many as there are labels, and not kept."""
-    codes, classes = label_codes(labels, library.images["file_name"])
+    codes, classes = label_codes(labels, library.file_names)
     settings, points = library.settings, _clustered(library)
     k = min(len(classes), len(points))
     clusters = organize.cluster(points, k, settings.method, seed=settings.random_state)

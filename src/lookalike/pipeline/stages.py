@@ -4,6 +4,8 @@ Each stage has a fingerprint of what it is made from. One that the library alrea
 was interrupted goes on, and one with other settings redoes what depends on them and nothing else.
 """
 
+from __future__ import annotations
+
 import platform
 import shutil
 import time
@@ -12,16 +14,18 @@ from functools import cached_property
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from lookalike import images, learn, organize, search
 from lookalike.errors import FolderError
 from lookalike.library import LibraryFolder, fingerprint
 from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[..., None]
 Made = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -72,6 +76,8 @@ class Stages:
             )
 
         def make() -> Made:
+            import pandas as pd
+
             rows, unreadable = decode()
             skipped = pd.concat([found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
             if rows.empty:
@@ -245,6 +251,8 @@ def _versions() -> dict[str, str]:
 
 def _content(table: pd.DataFrame) -> str:
     """What a table holds, in short."""
+    import pandas as pd
+
     return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
 
 
