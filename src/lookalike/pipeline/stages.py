@@ -156,7 +156,8 @@ class Stages:
                 neighbors=self._neighbors_for(chosen.projection),
                 progress=self.progress,
             )
-            return {"map": layout}, {"projection": chosen.projection}
+            fitted_on = organize.fitted_on(len(layout), chosen.projection)
+            return {"map": layout}, {"projection": chosen.projection, "fitted_on": fitted_on}
 
         self._run("map", fingerprint(self._upstream("embeddings"), chosen.projection, chosen.random_state), make)
 
@@ -166,7 +167,7 @@ class Stages:
         def make() -> Made:
             self._announce("cluster")
             points = organize.manifold(self._embeddings, seed=self.settings.random_state, neighbors=self.neighbors)
-            return {"manifold": points}, {}
+            return {"manifold": points}, {"fitted_on": organize.fitted_on(len(points), "umap")}
 
         self._run("manifold", fingerprint(self._upstream("embeddings"), self.settings.random_state), make)
 
