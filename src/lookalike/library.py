@@ -20,6 +20,7 @@ from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
 
 FORMAT, VERSION = "lookalike", 1
 HEADER, FRESH, LOCK = "library.json", "library.json.new", "lock"
@@ -94,6 +95,10 @@ class LibraryFolder:
         record = self.header["stages"].get(stage)
         return record is not None and (made_from is None or record["made_from"] == made_from)
 
+    def holds(self, name: str, stage: str) -> bool:
+        """Whether the stage is committed and keeps something of this name."""
+        return self.has(stage) and name in self._record(stage)["files"]
+
     def facts(self, stage: str) -> dict[str, Any]:
         """What the stage noted of itself; LibraryError when it is not committed."""
         facts: dict[str, Any] = self._record(stage)["facts"]
@@ -110,7 +115,12 @@ class LibraryFolder:
     def table(self, name: str, stage: str) -> "pandas.DataFrame":
         """The table ``name`` of a committed stage; LibraryError when it is not as long as the stage's facts say."""
         rows = self.facts(stage).get(name)
-        return self._read(stage, name, lambda path: _read_table(path, rows))
+        return self._read(stage, name, lambda path: _read_table(path, rows).to_pandas())
+
+    def columns(self, name: str, stage: str) -> dict[str, np.ndarray]:
+        """The columns of the table ``name`` of a committed stage, objects for text and bytes; pandas is not loaded."""
+        rows = self.facts(stage).get(name)
+        return self._read(stage, name, lambda path: _columns(_read_table(path, rows)))
 
     def array(self, name: str, stage: str) -> np.ndarray:
         """The array ``name`` of a committed stage, mapped into memory, read only."""
@@ -261,7 +271,11 @@ def _without_links(path: Path) -> Path:
     return path
 
 
-def _read_table(path: Path, rows: Any) -> "pandas.DataFrame":
+def _columns(table: "pyarrow.Table") -> dict[str, np.ndarray]:
+    return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _read_table(path: Path, rows: Any) -> "pyarrow.Table":
     """A Parquet file; ValueError when it is out of all proportion, or has not so many rows (unless None)."""
     import pyarrow.parquet
 
@@ -272,7 +286,7 @@ def _read_table(path: Path, rows: Any) -> "pandas.DataFrame":
         size = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
         if size > MAX_TABLE + MAX_ROW * found.num_rows:
             raise ValueError(f"its {found.num_rows} rows take {size} bytes")
-        return file.read().to_pandas()
+        return file.read()
 
 
 def _flush(path: Path) -> None:

@@ -86,6 +86,17 @@ def test_kmeans_in_mini_batches_agrees(monkeypatch):
     np.testing.assert_array_equal(cluster(points, 6), cluster(points, 6))
 
 
+@pytest.mark.parametrize("method", ["gmm", "hdbscan"])
+def test_clusters_of_a_sample_are_carried_to_the_rest(method, monkeypatch):
+    points, truth = blobs(4, spread=0.8)
+    monkeypatch.setattr(clustering, "_FITTED_FROM", 500)
+    monkeypatch.setattr(clustering, "_FITTED", 300)
+    monkeypatch.setattr(clustering, "_BLOCK", 70)
+    found = cluster(points, 4, method)
+    assert adjusted_rand_index(found, truth) > 0.9
+    np.testing.assert_array_equal(found, cluster(points, 4, method))
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 10])
 @pytest.mark.parametrize("method", METHODS)

@@ -86,6 +86,50 @@ def test_large_maps_use_interpolation_and_agree(points, monkeypatch):
     np.testing.assert_array_equal(interpolated, project(points, "tsne"))
 
 
+@pytest.fixture
+def sampled(monkeypatch):
+    """Few images are taken for many."""
+    monkeypatch.setattr(projection, "_SAMPLED_FROM", 300)
+    monkeypatch.setattr(projection, "_SAMPLE", 200)
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_what_is_fitted_on_a_sample_keeps_the_neighbours_about_as_well(points, method, monkeypatch, sampled):
+    near = nearest(points, 91)
+    some = project(points, method, neighbors=near)
+    np.testing.assert_array_equal(some, project(points, method, neighbors=near))
+    assert not np.array_equal(some, project(points, method, neighbors=near, seed=1))
+    monkeypatch.undo()
+    whole = project(points, method, neighbors=near)
+    assert kept(points, some) > 0.85 * kept(points, whole)
+
+
+def test_how_many_are_fitted(sampled):
+    assert [projection.fitted_on(n, "tsne") for n in (299, 300)] == [299, 200]
+    assert projection.fitted_on(1000, "pca") == 1000
+
+
+def test_pca_by_parts_is_pca(points, monkeypatch):
+    whole = project(points, "pca", n_components=3)
+    monkeypatch.setattr(projection, "_SAMPLED_FROM", 300)
+    monkeypatch.setattr(projection, "_SAMPLE", 130)
+    np.testing.assert_allclose(project(points, "pca", n_components=3), whole, atol=1e-4)
+
+
+def test_progress_of_a_sampled_map_reaches_the_end(points, sampled):
+    calls = []
+    project(points, "tsne", progress=lambda *call: calls.append(call))
+    done = [call[1] for call in calls]
+    assert done == sorted(done)
+    assert calls[-1][:3] == ("project", 900, 900)
+
+
+def test_a_sampled_manifold_still_draws_clusters_together(sampled):
+    points, truth = make_blobs(400, 12, centers=3, cluster_std=3.0, random_state=0)
+    drawn = manifold(points, neighbors=nearest(points, 21))
+    assert (truth[nearest(drawn, 6)[0][:, 1:]] == truth[:, None]).mean() > 0.98
+
+
 def test_umap_separates_blobs_in_any_number_of_dimensions():
     points, truth = make_blobs(120, 8, centers=3, cluster_std=1.0, random_state=0)
     layout = project(points, "umap", n_components=3)

@@ -325,7 +325,34 @@ def test_a_library_with_a_strangers_model_does_no_harm(own, photos):
     place = own.path / own._files.header["stages"]["model"]["files"]["model"]
     (place / "model.safetensors").write_bytes(b"\x80\x04cos\nsystem\n")
     with pytest.raises(lookalike.ModelError, match="no usable model"):
-        lookalike.open(own.path).find(query_of(photos))
+        lookalike.open(own.path).find(query_of(photos).read_bytes())
+
+
+def test_an_image_of_the_library_is_found_without_the_model(own, photos, monkeypatch):
+    monkeypatch.setattr(type(own), "model", property(lambda _: pytest.fail("the model was loaded")))
+    monkeypatch.chdir(photos)
+    name = "discs/größe №1 'of' \"all\" 猫.png"
+    expected = np.linalg.norm(own.embeddings - own.embeddings[own.row(name)], axis=1)
+    for query in (photos / name, str(photos / name), name, photos / "discs" / ".." / name):
+        found = own.find(query, 25)
+        assert found["distance"][0] == 0
+        np.testing.assert_allclose(found["distance"], np.sort(expected), atol=1e-6)
+    photos.parent.joinpath("gone").mkdir()
+    monkeypatch.chdir(photos.parent / "gone")
+    assert own.find(name)["distance"][0] == 0  # no such file here: the name is meant
+    photos.parent.joinpath("gone").rmdir()
+
+
+def test_a_picture_that_was_changed_since_is_looked_at_again(tmp_path, draw_folder, quick):
+    folder = draw_folder(tmp_path / "photos", 2)
+    library = lookalike.build(folder, tmp_path / "b.lookalike", **quick)
+    (folder / "discs" / "000.png").write_bytes((folder / "checks" / "001.png").read_bytes())
+    assert library.find(folder / "discs" / "000.png", 1)["file_name"][0] == "checks/001.png"
+    (folder / "new.png").write_bytes((folder / "stripes" / "001.png").read_bytes())
+    found = library.find([folder / "new.png", "slopes/000.png", folder / "checks" / "000.png"], 1)
+    (folder / "slopes" / "000.png").unlink()
+    assert list(found["file_name"]) == ["stripes/001.png", "slopes/000.png", "checks/000.png"]
+    assert library.find("slopes/000.png", 1)["file_name"][0] == "slopes/000.png"
 
 
 def test_a_library_without_its_folder_still_answers(tmp_path, draw_folder, quick):

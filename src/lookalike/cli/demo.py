@@ -51,7 +51,7 @@ def demo(
             **given(space=space),
         )
     query = _query(output / "query.jpg", size, seed)
-    found = library.find([query])
+    found = library.matches([query])
     result = {
         "pictures": str(output / "pictures"),
         "library": str(library.path),
@@ -78,9 +78,10 @@ def _query(path: Path, size: int, seed: int) -> Path:
     return path
 
 
-def _show(library: "lookalike.Library", folder: Path, query: Path, found: Any) -> dict[str, str]:
+def _show(library: "lookalike.Library", folder: Path, query: Path, found: list[dict[str, Any]]) -> dict[str, str]:
     """Draws everything that there is to look at; its names and places."""
     from lookalike import show
+    from lookalike.pipeline.library import table_of
 
     places = {
         "matches": folder / "matches.jpg",
@@ -88,7 +89,7 @@ def _show(library: "lookalike.Library", folder: Path, query: Path, found: Any) -
         "comparison": folder / "comparison.png",
         "report": folder / "report.html",
     }
-    show.draw_matches(library, [query], found, places["matches"])
+    show.draw_matches(library, [query], table_of(found), places["matches"])
     show.draw_map(library, places["map"])
     show.draw_comparison(library, places["comparison"], projections=LAYOUTS)
     show.write_report(library, places["report"], labels="folders")

@@ -41,11 +41,12 @@ def find(
     """
     opened = lookalike.open(library)
     queries = [picture(opened, name) for name in images]
-    found = opened.find(queries, n)
+    found = opened.matches(queries, n)
     if sheet:
         from lookalike import show
+        from lookalike.pipeline.library import table_of
 
-        show.draw_matches(opened, queries, found, sheet)
+        show.draw_matches(opened, queries, table_of(found), sheet)
         note(f"drew {readable(str(sheet))}")
     answer(by_query(images, found), as_json, matches_text)
 
@@ -71,10 +72,10 @@ def picture(library: "lookalike.Library", name: str) -> Path | bytes:
     return inside if not Path(name).exists() and inside.is_file() else Path(name)
 
 
-def by_query(names: list[str], found: Any) -> list[dict[str, Any]]:
-    """The table of matches as the JSON document: for each query its name and its matches."""
-    groups = dict(list(found.drop(columns="query").groupby(found["query"])))
-    return [{"query": name, "matches": groups[number].to_dict("records")} for number, name in enumerate(names)]
+def by_query(names: list[str], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `Library.matches` gave as the JSON document: for each query its name and its matches."""
+    records = [[dict(zip(of, match, strict=True)) for match in zip(*of.values(), strict=True)] for of in found]
+    return [{"query": name, "matches": matches} for name, matches in zip(names, records, strict=True)]
 
 
 def matches_text(results: list[dict[str, Any]]) -> str:

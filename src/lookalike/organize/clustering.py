@@ -1,22 +1,30 @@
 """Embeddings, or what a projection made of them, become clusters; how many, and what is typical of each."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.errors import SettingError
+from lookalike.organize.sampling import drawn
 
-Points = NDArray[np.float64]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Points = NDArray[np.floating[Any]]
 Clusters = NDArray[np.int32]
 
 _RESTARTS = 10
-_MINI_BATCHES_FROM = 200_000  # rows; below, k-means looks at all of them in every step
+_MINI_BATCHES_FROM = 100_000  # rows; below, k-means looks at all of them in every step
+_BATCH = 10_000
+_FITTED_FROM, _FITTED = 50_000, 30_000  # rows from which on a mixture and dense regions are found in so many of them
+_BLOCK = 100_000  # rows that are assigned at once
 _PROTOTYPES_FROM = 20_000  # rows; above, Ward's method merges k-means centres
 _PROTOTYPES = 2_000
 _WARD_NEIGHBORS = 15
@@ -33,18 +41,21 @@ _AS_GOOD = 0.98
 def cluster(points: ArrayLike, n_clusters: int, method: str = "kmeans", *, seed: int = 0) -> Clusters:
     """Sort images into clusters.
 
-    `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 200,000 rows on in mini
-    batches). `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can
-    support. `ward` merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above
-    20,000 rows it merges 2,000 k-means centres. `hdbscan` finds dense regions and leaves the rest out
-    (Campello et al., 2013): it decides by itself how many there are and ignores n_clusters; a region is at least half
-    the square root of n images; its time grows with n². No method's memory grows with n².
+    `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 100,000 rows on in mini
+    batches of 10,000, the best of 3; Sculley, WWW 2010). `gmm` makes ellipsoids, a Gaussian mixture whose covariances
+    have as much freedom as the rows can support. `ward` merges what is nearest, neighbours first (Ward, 1963), and
+    finds uneven and winding clusters; above 20,000 rows it merges 2,000 k-means centres. `hdbscan` finds dense regions
+    and leaves the rest out (Campello et al., 2013): it decides by itself how many there are and ignores n_clusters; a region is at least half
+    the square root of n images; its time grows with n². From 50,000 rows on `gmm` and `hdbscan` look at 30,000 drawn at
+    random, and each other row goes to the likeliest cluster, or to that of the nearest of these rows. So no method's
+    memory grows with n², nor beyond that its time.
 
     Args:
         points: floats (n, d), finite: an embedding, its `manifold` or a map.
         n_clusters: how many clusters, 1 to n. Identical rows stay together, so there can be fewer.
         method: "kmeans", "gmm", "ward" or "hdbscan".
-        seed: of the restarts; `ward` up to 20,000 rows and `hdbscan` are the same for every seed.
+        seed: of the restarts and samples; `ward` up to 20,000 rows and `hdbscan` below 50,000 are the same for every
+            seed.
 
     Returns:
         int32 (n,): 0 is the largest cluster, equal sizes go by their first row; −1 is none (`hdbscan` only).
@@ -99,6 +110,8 @@ def choose_k(
 
     With fewer than 4 images, or identical ones only, it is 1 and the curve is empty.
     """
+    import pandas as pd
+
     rows = _checked(points)
     if method not in _METHODS or method == "hdbscan":
         able = ", ".join(name for name in _METHODS if name != "hdbscan")
@@ -132,7 +145,9 @@ def typical(embeddings: ArrayLike, clusters: ArrayLike, n: int = 12) -> dict[int
     Raises:
         SettingError: arrays that do not fit, n below 1.
     """
-    rows, sorted_into = _checked(embeddings), np.asarray(clusters)
+    rows, sorted_into = np.asarray(embeddings), np.asarray(clusters)
+    if rows.ndim != 2 or not np.isfinite(rows).all():
+        raise SettingError(f"embeddings have the shape {rows.shape}, expected (n, d), and finite numbers")
     if sorted_into.shape != (len(rows),):
         raise SettingError(f"clusters have the shape {sorted_into.shape}, expected ({len(rows)},): one for each image")
     if n < 1:
@@ -140,7 +155,8 @@ def typical(embeddings: ArrayLike, clusters: ArrayLike, n: int = 12) -> dict[int
     chosen = {}
     for name in np.unique(sorted_into[sorted_into >= 0]):
         members = np.flatnonzero(sorted_into == name)
-        distances = np.linalg.norm(rows[members] - rows[members].mean(axis=0), axis=1)
+        its = np.asarray(rows[members], np.float64)
+        distances = np.linalg.norm(its - its.mean(axis=0), axis=1)
         chosen[int(name)] = members[np.argsort(distances, kind="stable")[:n]]
     return chosen
 
@@ -191,22 +207,33 @@ def _rise(height: Points, start: int, end: int) -> float:
 def _kmeans(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    method = MiniBatchKMeans if len(points) >= _MINI_BATCHES_FROM else KMeans
-    return np.asarray(method(n_clusters, n_init=restarts, random_state=seed).fit_predict(points))
+    if len(points) < _MINI_BATCHES_FROM:
+        return np.asarray(KMeans(n_clusters, n_init=restarts, random_state=seed).fit_predict(points))
+    tries = [
+        MiniBatchKMeans(n_clusters, batch_size=_BATCH, n_init=restarts, random_state=seed + attempt).fit(points)
+        for attempt in range(max(1, restarts // 3))
+    ]
+    return np.asarray(min(tries, key=lambda found: float(found.inertia_)).labels_)
 
 
 def _gmm(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
     from sklearn.mixture import GaussianMixture
 
+    all_of_them = len(points) < _FITTED_FROM
+    fitted = points if all_of_them else points[drawn(len(points), max(_FITTED, 10 * n_clusters), seed)]
     mixture = GaussianMixture(
         n_clusters,
-        covariance_type=_freedom(len(points) / n_clusters, points.shape[1]),
+        covariance_type=_freedom(len(fitted) / n_clusters, points.shape[1]),
         reg_covar=max(1e-3 * float(points.var(axis=0).mean()), 1e-12),
         n_init=max(1, restarts // 3),
         max_iter=200,
         random_state=seed,
     )
-    return np.asarray(mixture.fit_predict(points))
+    if all_of_them:
+        return np.asarray(mixture.fit_predict(points))
+    mixture.fit(fitted.astype(np.float64))
+    blocks = [points[at : at + _BLOCK].astype(np.float64) for at in range(0, len(points), _BLOCK)]
+    return np.concatenate([mixture.predict(block) for block in blocks])
 
 
 def _freedom(rows_each: float, dim: int) -> str:
@@ -240,10 +267,25 @@ def _ward_of_prototypes(points: Points, n_clusters: int, seed: int) -> NDArray[A
 def _hdbscan(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
     from sklearn.cluster import HDBSCAN
 
+    if len(points) >= _FITTED_FROM:
+        return _as_the_nearest(points, drawn(len(points), _FITTED, seed), n_clusters, seed)
     smallest = max(5, round(np.sqrt(len(points)) / 2))
     if len(points) <= smallest:
         return np.full(len(points), -1)
     return np.asarray(HDBSCAN(smallest, min_samples=5, algorithm="kd_tree", copy=True).fit_predict(points))
+
+
+def _as_the_nearest(points: Points, rows: NDArray[np.int64], n_clusters: int, seed: int) -> NDArray[Any]:
+    """Dense regions among these rows, and for every row that of the nearest of them."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found = _hdbscan(points[rows], n_clusters, seed, 1)
+    near = NearestNeighbors(n_neighbors=1).fit(points[rows])
+    blocks = [points[at : at + _BLOCK] for at in range(0, len(points), _BLOCK)]
+    nearest: NDArray[np.int64] = np.concatenate(
+        [near.kneighbors(block, return_distance=False)[:, 0] for block in blocks]
+    )
+    return found[nearest]
 
 
 _METHODS: dict[str, Callable[[Points, int, int, int], NDArray[Any]]] = {
@@ -268,7 +310,8 @@ def _by_size(clusters: NDArray[Any]) -> Clusters:
 
 
 def _checked(points: ArrayLike) -> Points:
-    rows = np.ascontiguousarray(points, np.float64)
+    given = np.asarray(points)
+    rows: Points = np.ascontiguousarray(given, np.float32 if given.shape[:1] >= (_FITTED_FROM,) else np.float64)
     if rows.ndim != 2 or not rows.size:
         raise SettingError(f"points have the shape {rows.shape}, expected (n, d) with at least one image")
     if not np.isfinite(rows).all():

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.errors import SettingError
+from lookalike.organize.sampling import drawn, spread
 
 Layout = NDArray[np.float32]
 Neighbors = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -22,6 +23,11 @@ _FFT_FROM = 20_000  # images; below, Barnes and Hut's trees are faster
 _MAP_NEIGHBORS = 15
 _MANIFOLD_NEIGHBORS = 20
 _MANIFOLD_DIM = 10
+_SAMPLED_FROM = 50_000  # images; from there on a layout is fitted on some, and the rest carried along
+_SAMPLE = 20_000
+_CARRIED_PERPLEXITY = 10  # among all images, as near as 30 among a third of them
+_CARRIED_STAGES = ((50, 4.0, 0.5), (100, 1.0, 0.8))
+_CARRIED_EPOCHS, _CARRIED_STEP = 50, 0.5  # UMAP's, and how far it moves points at first; a whole fit starts with 1
 _STAGES = ((250, 12.0, 0.5), (500, 1.0, 0.8))  # t-SNE's iterations, exaggeration, momentum
 _ENOUGH_TO_EXAGGERATE = 100  # images; exaggerated, the attraction of fewer can draw them all into one point
 _PLAIN = ((750, 1.0, 0.8),)
@@ -43,7 +49,10 @@ def project(
     PCA as in Kobak and Berens, Nature Communications 2019; learning rate by Belkina et al., 2019): separate islands,
     whose mutual distances mean little. `umap` (McInnes et al., 2018) is similar, with tighter islands; with a seed it
     uses one thread, and its first call in a process compiles for up to 35 seconds. All give the same answer for the
-    same seed. With fewer images than t-SNE (7) or UMAP (16) can work with, or identical ones only, PCA is used.
+    same seed. From 50,000 images on t-SNE and UMAP are fitted on 20,000 drawn at random; each of the rest is put amid
+    its nearest neighbours, and all of them are optimised a little longer (as Kobak and Berens do for large data):
+    the neighbours are kept about as well, in a fraction of the time (benchmarks/scale).
+    With fewer images than t-SNE (7) or UMAP (16) can work with, or identical ones only, PCA is used.
 
     Args:
         embeddings: float32 (n, d), finite.
@@ -106,33 +115,80 @@ def _pca(points: Layout, n_components: int, seed: int = 0, *_: Any) -> Layout:
 
     possible = min(n_components, *points.shape)
     layout = np.zeros((len(points), n_components), np.float32)
-    if np.ptp(points, axis=0).any():
+    if not np.ptp(points, axis=0).any():
+        return layout
+    if len(points) >= _SAMPLED_FROM:
+        axes, centre = _axes(points, possible)
+        for start in range(0, len(points), _SAMPLE):
+            layout[start : start + _SAMPLE, :possible] = (points[start : start + _SAMPLE] - centre) @ axes
+    else:
         layout[:, :possible] = PCA(possible, random_state=seed).fit_transform(points.astype(np.float64))
     return layout
 
 
+def _axes(points: Layout, possible: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same directions (d, possible), and the mean, without a copy of all points in double precision."""
+    centre = points.mean(axis=0, dtype=np.float64)
+    scatter = np.zeros((len(centre), len(centre)))
+    for start in range(0, len(points), _SAMPLE):
+        centred = points[start : start + _SAMPLE] - centre
+        scatter += centred.T @ centred
+    axes = np.linalg.eigh(scatter)[1][:, ::-1][:, :possible]
+    largest = np.abs(axes).argmax(axis=0)
+    return axes * np.sign(axes[largest, np.arange(possible)]), centre
+
+
+def fitted_on(n: int, method: str) -> int:
+    """How many of n images a projection, or the `manifold` ("umap"), is fitted on; the rest are carried along."""
+    return n if n < _SAMPLED_FROM or method == "pca" else min(n, _SAMPLE)
+
+
 def _tsne(points: Layout, n_components: int, seed: int, neighbors: Neighbors | None, report: Progress) -> Layout:
-    from openTSNE import TSNEEmbedding, affinity, initialization
+    from openTSNE import initialization
+
+    n, some = len(points), fitted_on(len(points), "tsne")
+    stages = _STAGES if n >= _ENOUGH_TO_EXAGGERATE else _PLAIN
+    fits = [(stages, _PERPLEXITY)] if some == n else [(stages, _PERPLEXITY), (_CARRIED_STAGES, _CARRIED_PERPLEXITY)]
+    total = sum(stage[0] for stages, _ in fits for stage in stages)
+    report("project", 0, total, "neighbours")
+    chosen = drawn(n, some, seed)
+    fitted = points if some == n else points[chosen]
+    start = initialization.pca(fitted.astype(np.float64), n_components, random_state=seed)
+    known = _nearest(fitted, neighbors if some == n else None, 3 * _PERPLEXITY + 1)
+    layout = _optimised(start, known, *fits[0], seed, _continued(report, 0, total))
+    if some == n:
+        return layout
+    known = _nearest(points, neighbors, 3 * _PERPLEXITY + 1)
+    start = spread(layout, chosen, known[0][:, 1:], seed).astype(np.float64)
+    few = known[0][:, : 3 * _CARRIED_PERPLEXITY + 1], known[1][:, : 3 * _CARRIED_PERPLEXITY + 1]
+    return _optimised(start, few, *fits[1], seed, _continued(report, sum(stage[0] for stage in stages), total))
+
+
+def _optimised(
+    start: NDArray[np.float64],
+    neighbors: Neighbors,
+    stages: Sequence[tuple[int, float, float]],
+    perplexity: int,
+    seed: int,
+    report: Callable[[int, str], None],
+) -> Layout:
+    """A layout that t-SNE has moved from where it started, by stages of iterations, exaggeration and momentum."""
+    from openTSNE import TSNEEmbedding, affinity
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    stages = _STAGES if len(points) >= _ENOUGH_TO_EXAGGERATE else _PLAIN
-    total = sum(stage[0] for stage in stages)
-    report("project", 0, total, "neighbours")
-    indices, distances = _nearest(points, neighbors, 3 * _PERPLEXITY + 1)
-    jobs = _usable_cores()
+    jobs, large, done = _usable_cores(), len(start) >= _FFT_FROM, 0
+    indices, distances = neighbors
     with _quietly():
         known = PrecomputedNeighbors(
             np.ascontiguousarray(indices[:, 1:], np.int64), np.ascontiguousarray(distances[:, 1:], np.float64)
         )
-        start = initialization.pca(points.astype(np.float64), n_components, random_state=seed)
         layout = TSNEEmbedding(
             start,
-            affinity.PerplexityBasedNN(knn_index=known, perplexity=min(_PERPLEXITY, known.k / 3), n_jobs=jobs),
-            negative_gradient_method="fft" if len(points) >= _FFT_FROM else "bh",
+            affinity.PerplexityBasedNN(knn_index=known, perplexity=min(perplexity, known.k / 3), n_jobs=jobs),
+            negative_gradient_method="fft" if large else "bh",
             n_jobs=jobs,
             random_state=seed,
         )
-        done = 0
         for iterations, exaggeration, momentum in stages:
             layout.optimize(
                 iterations,
@@ -140,18 +196,22 @@ def _tsne(points: Layout, n_components: int, seed: int, neighbors: Neighbors | N
                 exaggeration=exaggeration,
                 momentum=momentum,
                 use_callbacks=True,
-                callbacks=[_reporter(report, done, total)],
-                callbacks_every_iters=10 if len(points) >= _FFT_FROM else 50,
+                callbacks=[_reporter(report, done)],
+                callbacks_every_iters=10 if large else 50,
             )
             done += iterations
     return np.asarray(layout, np.float32)
 
 
-def _reporter(report: Progress, done: int, total: int) -> Callable[[int, float, Any], None]:
+def _continued(report: Progress, done: int, total: int) -> Callable[[int, str], None]:
+    return lambda more, note: report("project", done + more, total, note)
+
+
+def _reporter(report: Callable[[int, str], None], done: int) -> Callable[[int, float, Any], None]:
     """A callback of openTSNE that passes on how far it is; one that returns None lets it go on."""
 
     def tell(iteration: int, divergence: float, _layout: Any) -> None:
-        report("project", done + iteration, total, f"divergence {divergence:.2f}")
+        report(done + iteration, f"divergence {divergence:.2f}")
 
     return tell
 
@@ -166,6 +226,13 @@ def _umap(points: Layout, n_components: int, seed: int, neighbors: Neighbors | N
 def _fit_umap(
     points: Layout, dim: int, seed: int, neighbors: Neighbors | None, *, n_neighbors: int, min_dist: float
 ) -> Layout:
+    n, some = len(points), fitted_on(len(points), "umap")
+    if some < n:
+        chosen = drawn(n, some, seed)
+        layout = _fit_umap(points[chosen], dim, seed, None, n_neighbors=n_neighbors, min_dist=min_dist)
+        known = _nearest(points, neighbors, 3 * _PERPLEXITY + 1)
+        layout = spread(layout, chosen, known[0][:, 1:], seed)
+        return _carried(layout, known, seed, n_neighbors=n_neighbors, min_dist=min_dist)
     indices, distances = _nearest(points, neighbors, n_neighbors)
     with _quietly():
         from umap import UMAP
@@ -179,6 +246,34 @@ def _fit_umap(
             precomputed_knn=(np.ascontiguousarray(indices), np.ascontiguousarray(distances, np.float32)),
         )
         return np.asarray(reducer.fit_transform(points), np.float32)
+
+
+def _carried(layout: Layout, neighbors: Neighbors, seed: int, *, n_neighbors: int, min_dist: float) -> Layout:
+    """What UMAP's last epochs make of a layout: `UMAP` itself would stretch where it starts from to a fixed size."""
+    indices, distances = (np.ascontiguousarray(part[:, :n_neighbors]) for part in neighbors)
+    state = np.random.RandomState(seed)
+    with _quietly():
+        from umap.layouts import optimize_layout_euclidean
+        from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
+
+        graph = fuzzy_simplicial_set(
+            layout, indices.shape[1], state, "euclidean", knn_indices=indices, knn_dists=distances
+        )[0].tocoo()
+        strong = graph.data >= graph.data.max() / _CARRIED_EPOCHS  # the others' turn would never come
+        optimize_layout_euclidean(
+            layout,
+            layout,
+            graph.row[strong],
+            graph.col[strong],
+            _CARRIED_EPOCHS,
+            len(layout),
+            make_epochs_per_sample(graph.data[strong], _CARRIED_EPOCHS),
+            *find_ab_params(1.0, min_dist),
+            state.randint(np.iinfo(np.int32).min + 1, np.iinfo(np.int32).max, 3).astype(np.int64),
+            initial_alpha=_CARRIED_STEP,
+            move_other=True,
+        )
+    return layout
 
 
 _METHODS: dict[str, tuple[int, Callable[..., Layout]]] = {

@@ -27,7 +27,6 @@ from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.library import Library
 from lookalike.pipeline.scoring import LABELLED, cluster_scores, search_scores, view_agreement
 from lookalike.pipeline.settings import Settings
-from lookalike.search import ExactIndex
 
 PEAK = "peak_memory"
 """Entry of a library's header: what its embeddings were made from, and the bytes that this took."""
@@ -127,11 +126,11 @@ def _kept_peak(files: LibraryFolder) -> int | None:
 
 def _scores_by(library: Library, labels: str) -> dict[str, float]:
     """Against labels; the clusters that are scored are as many as there are labels, and not kept."""
-    codes, classes = label_codes(labels, library.images["file_name"])
-    settings, points, embeddings = library.settings, _clustered(library), np.array(library.embeddings)
+    codes, classes = label_codes(labels, library.file_names)
+    settings, points = library.settings, _clustered(library)
     k = min(len(classes), len(points))
     clusters = organize.cluster(points, k, settings.method, seed=settings.random_state)
-    found = {**search_scores(ExactIndex(embeddings), embeddings, codes), **cluster_scores(clusters, codes)}
+    found = {**search_scores(library.neighbors[0], library.embeddings, codes), **cluster_scores(clusters, codes)}
     return {name: found[name] for name in LABELLED}
 
 

@@ -1,5 +1,7 @@
 """``compare``: the approaches side by side on one folder."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
@@ -9,9 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-import pandas as pd
+from typing import IO, TYPE_CHECKING, Any
 
 from lookalike import errors, images, learn
 from lookalike.errors import LibraryError, LookalikeError, MissingExtraError, ModelError, SettingError
@@ -21,6 +21,9 @@ from lookalike.pipeline.labels import labels_from
 from lookalike.pipeline.library import Library, open
 from lookalike.pipeline.scoring import LABELLED, UNLABELLED
 from lookalike.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SLOW = ("talk",)
 """Models that are compared only when named."""
@@ -106,6 +109,8 @@ def compare(
     ModelError
         None of the models can run here.
     """
+    import pandas as pd
+
     if "model" in settings:
         raise SettingError(f"model={settings['model']!r} names one model; a comparison takes models=[...]")
     chosen = {
@@ -179,7 +184,7 @@ def _usable(labels: str | Path | None, folder: str | Path, progress: Progress | 
     candidates = images.scan(folder, progress=progress).candidates
     if candidates.empty:
         return str(labels)
-    n_labels = pd.Series(labels_from(labels, candidates["file_name"])).nunique()
+    n_labels = len({label for label in labels_from(labels, candidates["file_name"]) if label is not None})
     if n_labels < 2 and str(labels) != "folders":
         raise SettingError(f"labels={str(labels)!r} gives {n_labels} label(s) for {folder}; two are needed")
     return str(labels) if n_labels > 1 else None

@@ -1,14 +1,20 @@
 """The truth, when there is one: the first sub-folder, or a CSV of the user's. Used for scoring only."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from lookalike.errors import SettingError
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def labels_from(source: str | Path, file_names: pd.Series) -> np.ndarray:
+
+def labels_from(source: str | Path, file_names: Iterable[str]) -> np.ndarray:
     """A label, or None, for each file name: object (n,).
 
     ``source`` is ``folders``, or a CSV file with a column ``file_name`` and a column ``label`` (or ``class`` or
@@ -27,11 +33,13 @@ def labels_from(source: str | Path, file_names: pd.Series) -> np.ndarray:
     return labels
 
 
-def label_codes(source: str | Path, file_names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def label_codes(source: str | Path, file_names: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """A label's number for each file name, int64 (n,), −1 for none, and what the numbers stand for.
 
     SettingError when ``source`` cannot be used (see `labels_from`), or gives fewer than two labels.
     """
+    import pandas as pd
+
     codes, classes = pd.factorize(labels_from(source, file_names))
     if len(classes) < 2:
         raise SettingError(f"labels={str(source)!r} gives {len(classes)} label(s) for these images; two are needed")
@@ -39,6 +47,8 @@ def label_codes(source: str | Path, file_names: pd.Series) -> tuple[np.ndarray, 
 
 
 def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

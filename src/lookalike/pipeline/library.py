@@ -1,27 +1,32 @@
 """``Library``: what a built library answers."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from lookalike import learn, organize, search
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import Pixels, Thumbnails, load
 from lookalike.library import LibraryFolder
+from lookalike.pipeline.indexing import index_of, kept_neighbors
 from lookalike.pipeline.labels import label_codes, labels_from
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import Settings
-from lookalike.pipeline.stages import NEIGHBORS, Progress, Stages
+from lookalike.pipeline.stages import Progress, Stages
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Query = str | Path | bytes | IO[bytes] | np.ndarray
 
 
-def open(path: str | Path, *, device: str = "auto") -> "Library":
+def open(path: str | Path, *, device: str = "auto") -> Library:
     """Opens the library at ``path``; LibraryError when there is none, or it was not built to the end of a stage yet."""
     return Library(LibraryFolder(path), device=device)
 
@@ -61,7 +66,9 @@ class Library:
         ``label`` is the first sub-folder (None for images that lie in none). Columns of stages that are not built yet
         are missing.
         """
-        table = self._rows[["file_name", "width", "height"]].copy()
+        import pandas as pd
+
+        table = pd.DataFrame({name: self._rows[name] for name in ("file_name", "width", "height")})
         table["label"] = labels_from("folders", table["file_name"])
         if self._files.has("clusters"):
             table["cluster"] = self.clusters
@@ -70,7 +77,7 @@ class Library:
         if self._files.has("map"):
             table["projection_x"], table["projection_y"] = np.array(self.layout).T
         if self._files.has("embeddings"):
-            table["embedding"] = list(np.array(self.embeddings))
+            table["embedding"] = list(np.asarray(self.embeddings))  # views into the file
         return table
 
     @cached_property
@@ -99,6 +106,19 @@ class Library:
         return {int(number): name for number, name in self._files.facts("clusters")["names"].items()}
 
     @cached_property
+    def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each image's nearest, itself first: rows (n, k) and Euclidean distances float32 (n, k), nearest first.
+
+        k is 91, of 200,000 images and more 51. `info` says whether they are exact, and if not, how many are right.
+        """
+        return kept_neighbors(self._files) or Stages(self._files, self.settings).neighbors
+
+    @cached_property
+    def index(self) -> search.Index:
+        """What finds the embeddings nearest to any: ``index.search(queries, n)``, rows and distances (m, n)."""
+        return index_of(self._files)
+
+    @cached_property
     def model(self) -> learn.Trained:
         """The model, ready to encode."""
         return learn.load_model(self._files.place("model", "model"), self._device)
@@ -111,12 +131,12 @@ class Library:
     @property
     def file_names(self) -> np.ndarray:
         """The name of each image, in the order of ``images``: object (n,)."""
-        return np.asarray(self._rows["file_name"], object)
+        return self._rows["file_name"]
 
     @property
     def slots(self) -> np.ndarray:
         """Where in the working copy each image lies: int64 (n,)."""
-        return np.asarray(self._rows["slot"])
+        return self._rows["slot"]
 
     @property
     def paths(self) -> list[Path]:
@@ -151,32 +171,28 @@ class Library:
     def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
         """The ``n`` images that look most like the query, nearest first: rank, file_name, distance, cluster.
 
-        ``query`` is any readable picture, in the folder or not. A list of pictures gives one table with the number of
-        the query in front. Distances are Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite.
+        ``query`` is any readable picture, in the folder or not, or the name of an image of the library. Of an image
+        whose file is as it was, and of a name, the embedding is at hand, and the model is not needed. A list of
+        pictures gives one table with the number of the query in front. Distances are Euclidean, between embeddings of
+        length 1: 0 is the same, 2 the opposite.
         ImageError when a query cannot be read; SettingError when ``n`` is below 1.
         """
-        rows, distances = self._index.search(self.encode(query), n)
+        table = table_of(self.matches(query, n))
+        return table if isinstance(query, (list, tuple)) else table.drop(columns="query")
+
+    def matches(self, query: Query | Sequence[Query], n: int = 10) -> list[dict[str, np.ndarray]]:
+        """What `find` puts in a table, for each query: rank, file_name, distance and cluster, (n,) each."""
+        index = self.index  # before the model: an unfinished library says so at once
+        rows, distances = index.search(self._embedded(query), n)
         names = self.file_names
         clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
-        tables = [
-            pd.DataFrame(
-                {
-                    "query": number,
-                    "rank": np.arange(1, len(found) + 1),
-                    "file_name": names[found],
-                    "distance": distances[number],
-                    "cluster": clusters[found],
-                }
-            )
+        ranks = np.arange(1, rows.shape[1] + 1)
+        return [
+            {"rank": ranks, "file_name": names[found], "distance": distances[number], "cluster": clusters[found]}
             for number, found in enumerate(rows)
         ]
-        return (
-            pd.concat(tables, ignore_index=True)
-            if isinstance(query, (list, tuple))
-            else tables[0].drop(columns="query")
-        )
 
-    def cluster(self, *, progress: Progress | None = None, **settings: Any) -> "Library":
+    def cluster(self, *, progress: Progress | None = None, **settings: Any) -> Library:
         """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.
 
         With none given the clusters stay as they are, once there are some. SettingError for any other setting, or a
@@ -186,19 +202,18 @@ class Library:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")
         return self._redo("clusters", settings, progress)
 
-    def map(self, projection: str | None = None, *, progress: Progress | None = None) -> "Library":
+    def map(self, projection: str | None = None, *, progress: Progress | None = None) -> Library:
         """Lays the map out again: ``tsne``, ``umap`` or ``pca``; None leaves it as it is, once there is one."""
         return self._redo("map", {"projection": projection} if projection else {}, progress)
 
     def project(self, projection: str, *, progress: Progress | None = None) -> np.ndarray:
         """Another layout, float32 (n, 2), without changing the library's map."""
-        embeddings, seed = np.array(self.embeddings), self.settings.random_state
-        neighbors = None if projection == "pca" else self._index.neighbors(min(NEIGHBORS, len(embeddings)))
-        return organize.project(embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
+        seed, neighbors = self.settings.random_state, None if projection == "pca" else self.neighbors
+        return organize.project(self.embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
 
     def typical(self, n: int = 12) -> dict[int, np.ndarray]:
         """Rows of the ``n`` images nearest to each cluster's centre, nearest first."""
-        return organize.typical(np.array(self.embeddings), self.clusters, n)
+        return organize.typical(self.embeddings, self.clusters, n)
 
     def evaluate(self, labels: str | Path = "folders") -> dict[str, Any]:
         """How well clusters and search agree with labels: the first sub-folder, or a CSV of file_name and label.
@@ -215,7 +230,7 @@ class Library:
             "classes": len(classes),
             "clusters": len(np.unique(clusters[clusters >= 0])),
             **cluster_scores(clusters, codes),
-            **search_scores(self._index, np.array(self.embeddings), codes),
+            **search_scores(self.neighbors[0], self.embeddings, codes),
         }
 
     def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
@@ -272,6 +287,35 @@ class Library:
                 result[stage] = round(sum(spent.get(part, 0.0) for part in parts), 3)
         return {**result, "total": round(sum(result.values()), 3)}
 
+    def _embedded(self, query: Query | Sequence[Query]) -> np.ndarray:
+        """Embeddings float32 (m, dim) of the queries: those of images from the library, of others by the model."""
+        queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
+        rows = [self._row_of(one) for one in queries]
+        strangers = [one for one, row in zip(queries, rows, strict=True) if row is None]
+        encoded = iter(self.encode(strangers) if strangers or not queries else ())
+        return np.stack([next(encoded) if row is None else self.embeddings[row] for row in rows])
+
+    def _row_of(self, query: Any) -> int | None:
+        """The row of an image of the folder whose file has not changed since, or of a name where there is no file."""
+        if not isinstance(query, (str, Path)):
+            return None
+        try:
+            place = Path(os.path.abspath(query))
+            found = place.stat() if place.exists() else None
+        except (OSError, ValueError):
+            return None
+        if found is None:
+            rows = np.flatnonzero(self.file_names == str(query))
+        elif place.is_relative_to(self.folder):
+            rows = np.flatnonzero(self._rows["path"] == os.fsencode(place.relative_to(self.folder)))
+        else:
+            return None
+        row = int(rows[0]) if len(rows) else None
+        if row is not None and found is not None:
+            same = (found.st_size, found.st_mtime_ns) == (self._rows["bytes"][row], self._rows["mtime_ns"][row])
+            return row if same else None
+        return row
+
     def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Pictures as the model wants them: uint8 (m, size, size, 3)."""
         queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
@@ -281,14 +325,11 @@ class Library:
         return np.stack([load(one, size=self.model.size, fit=fit) for one in queries])
 
     @cached_property
-    def _rows(self) -> pd.DataFrame:
-        return self._files.table("images", "images")
+    def _rows(self) -> dict[str, np.ndarray]:
+        """The columns of the table of images."""
+        return self._files.columns("images", "images")
 
-    @cached_property
-    def _index(self) -> search.ExactIndex:
-        return search.ExactIndex(np.array(self.embeddings))
-
-    def _redo(self, stage: str, given: dict[str, Any], progress: Progress | None) -> "Library":
+    def _redo(self, stage: str, given: dict[str, Any], progress: Progress | None) -> Library:
         if not given and self._files.has(stage):
             return self
         try:
@@ -299,9 +340,18 @@ class Library:
                 getattr(Stages(self._files, chosen, device=self._device, progress=progress), stage)()
                 self._files.note(settings=chosen.as_dict())
         finally:
-            for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index"):
+            for name in ("images", "skipped", "model", "thumbnails", "_rows", "neighbors", "index"):
                 self.__dict__.pop(name, None)
         return self
+
+
+def table_of(matches: list[dict[str, np.ndarray]]) -> pd.DataFrame:
+    """One table of the matches of several queries, with the number of the query in front: query, rank and so on."""
+    import pandas as pd
+
+    return pd.concat(
+        [pd.DataFrame({"query": number, **found}) for number, found in enumerate(matches)], axis=0
+    ).reset_index(drop=True)
 
 
 def _without(facts: dict[str, Any], name: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike import metrics
-from lookalike.search import ExactIndex
 
 if TYPE_CHECKING:
     from lookalike.pipeline.library import Library
@@ -37,9 +36,9 @@ def cluster_scores(clusters: np.ndarray, codes: np.ndarray) -> dict[str, float]:
     }
 
 
-def search_scores(index: ExactIndex, embeddings: np.ndarray, codes: np.ndarray) -> dict[str, float]:
-    """How well images with a label, numbers (n,), find each other by embeddings (n, dim), which ``index`` holds."""
-    neighbors = index.neighbors(min(LISTED, len(embeddings)))[0]
+def search_scores(nearest: np.ndarray, embeddings: np.ndarray, codes: np.ndarray) -> dict[str, float]:
+    """How well images with a label, numbers (n,), find each other by embeddings (n, dim): ``nearest`` (n, k)."""
+    neighbors = np.asarray(nearest)[:, :LISTED]
     k = min(NEAREST, neighbors.shape[1] - 1)
     return {
         "precision_at_10": metrics.precision_at(neighbors, codes, k),
@@ -59,7 +58,7 @@ def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, s
     from lookalike.learn.siamese import IGNORED
     from lookalike.learn.views import another_view
 
-    embeddings = np.array(library.embeddings)
+    embeddings = library.embeddings
     rows = np.arange(len(embeddings))
     if len(rows) > MOST_VIEWED:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_VIEWED, replace=False))
@@ -68,6 +67,6 @@ def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, s
         pixels = library.pixels(rows[start : start + BATCH])
         views = another_view(pixels, IGNORED if ignore is None else ignore, seed=seed + start)
         seen.append(library.model.encode(views))
-    index, k = ExactIndex(embeddings), min(NEAREST, len(embeddings) - 1)
+    index, k = library.index, min(NEAREST, len(embeddings) - 1)
     before, after = (index.search(queries, k + 1)[0] for queries in (embeddings[rows], np.concatenate(seen)))
     return metrics.neighbor_agreement(before, after, rows, k)

@@ -4,6 +4,8 @@ Each stage has a fingerprint of what it is made from. One that the library alrea
 was interrupted goes on, and one with other settings redoes what depends on them and nothing else.
 """
 
+from __future__ import annotations
+
 import platform
 import shutil
 import time
@@ -12,22 +14,27 @@ from functools import cached_property
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from lookalike import images, learn, organize, search
 from lookalike.errors import FolderError
 from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[..., None]
 Made = tuple[Mapping[str, Any], Mapping[str, Any]]
 """What a stage gives: the contents to be kept, and facts about it."""
 
-NEIGHBORS = 91
-"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30."""
+NEIGHBORS, FEWER_NEIGHBORS = 91, 51
+"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30, and what `evaluate` does."""
+FEWER_FROM = 200_000
+"""Images from which on only these are kept: the map of so many is fitted on a sample."""
 ARRANGED = ("index", "map", "manifold", "clusters")
 RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
 """Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
@@ -69,6 +76,8 @@ class Stages:
             )
 
         def make() -> Made:
+            import pandas as pd
+
             rows, unreadable = decode()
             skipped = pd.concat([found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
             if rows.empty:
@@ -124,12 +133,16 @@ class Stages:
         self._run("embeddings", self._upstream("model"), make)
 
     def index(self) -> None:
-        """Finds every image's neighbours, which the map and the clusters are made from, and notes how to search."""
+        """Finds every image's neighbours, which maps, clusters and scores are made from, and how to search."""
 
         def make() -> Made:
-            return {}, {"kind": "exact", "neighbors": int(self.neighbors[0].shape[1])}
+            (rows, distances), facts, cells = self._found_neighbors()
+            return {"neighbors": rows, "distances": distances, **(cells._asdict() if cells else {})}, facts
 
-        self._run("index", self._upstream("embeddings"), make)
+        made_from = fingerprint(self._upstream("embeddings"), "neighbors")
+        if self.files.has("index", made_from) and not is_usable(self.files):
+            self.files.forget("index")
+        self._run("index", made_from, make)
 
     def map(self) -> None:
         """Lays the images out in two dimensions."""
@@ -143,7 +156,8 @@ class Stages:
                 neighbors=self._neighbors_for(chosen.projection),
                 progress=self.progress,
             )
-            return {"map": layout}, {"projection": chosen.projection}
+            fitted_on = organize.fitted_on(len(layout), chosen.projection)
+            return {"map": layout}, {"projection": chosen.projection, "fitted_on": fitted_on}
 
         self._run("map", fingerprint(self._upstream("embeddings"), chosen.projection, chosen.random_state), make)
 
@@ -153,7 +167,7 @@ class Stages:
         def make() -> Made:
             self._announce("cluster")
             points = organize.manifold(self._embeddings, seed=self.settings.random_state, neighbors=self.neighbors)
-            return {"manifold": points}, {}
+            return {"manifold": points}, {"fitted_on": organize.fitted_on(len(points), "umap")}
 
         self._run("manifold", fingerprint(self._upstream("embeddings"), self.settings.random_state), make)
 
@@ -185,8 +199,7 @@ class Stages:
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
-        self._announce("index")
-        return search.ExactIndex(self._embeddings).neighbors(min(NEIGHBORS, len(self._embeddings)))
+        return kept_neighbors(self.files) or self._found_neighbors()[0]
 
     @property
     def _size(self) -> int:
@@ -199,6 +212,11 @@ class Stages:
     @property
     def _embeddings(self) -> np.ndarray:
         return self.files.array("embeddings", "embeddings")
+
+    def _found_neighbors(self) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
+        k = NEIGHBORS if len(self._embeddings) < FEWER_FROM else FEWER_NEIGHBORS
+        self._announce("index")
+        return search.find_neighbors(self._embeddings, k, seed=self.settings.random_state, progress=self.progress)
 
     def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None if projection == "pca" else self.neighbors
@@ -234,6 +252,8 @@ def _versions() -> dict[str, str]:
 
 def _content(table: pd.DataFrame) -> str:
     """What a table holds, in short."""
+    import pandas as pd
+
     return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Exact search: every distance is looked at, and the answer is the same as in arithmetic with all digits."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from lookalike.errors import SettingError
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+Neighbors = tuple[NDArray[np.int32], NDArray[np.float32]]
+Progress = Callable[..., None]
 
 _SPARE = 8  # candidates fetched beyond those asked for, before the exact ranking
 _WIDER = (4, 16, 64)  # times as many candidates for queries whose first ones were too few
@@ -27,7 +29,7 @@ class ExactIndex:
     number, and the distance between identical rows is exactly 0.
 
     Args:
-        embeddings: float32 (n, d), finite. Memory is twice theirs.
+        embeddings: float32 (n, d), finite; may be mapped into memory. faiss keeps a copy of them.
 
     Raises:
         SettingError: not an (n, d) array, no rows or no columns, or values that are not finite.
@@ -39,13 +41,13 @@ class ExactIndex:
     """
 
     def __init__(self, embeddings: ArrayLike) -> None:
-        self._points = _checked(embeddings, "embeddings")
-        if not self._points.size:
-            raise SettingError(f"embeddings are {self._points.shape}, expected at least one row and one column")
+        self._points = collection(embeddings)
         self._centre = self._points.mean(axis=0, dtype=np.float64)
-        centred = self._centred(self._points)
-        self._largest = float(_norms(centred).max())
-        self._flat = _flat_index(centred)
+        self._flat, self._largest = _flat_index(self.dim), 0.0
+        for block in blocks(len(self), self.dim):
+            centred = self._centred(self._points[block])
+            self._largest = max(self._largest, float(_norms(centred).max()))
+            self._flat.add(centred)
 
     def __len__(self) -> int:
         return len(self._points)
@@ -68,48 +70,35 @@ class ExactIndex:
         Raises:
             SettingError: n below 1, another number of columns than the collection has, values that are not finite.
         """
-        asked = _checked(queries, "queries")
-        if asked.shape[1] != self.dim:
-            raise SettingError(
-                f"queries have {asked.shape[1]} columns, the collection has {self.dim}: expected the same"
-            )
-        n = self._count(n, "n")
+        asked, n = questions(queries, self.dim), count(n, "n", len(self))
         indices = np.empty((len(asked), n), np.int64)
         distances = np.empty((len(asked), n), np.float32)
-        for block in _blocks(len(asked), self.dim * (n + _SPARE)):
+        for block in blocks(len(asked), self.dim * (n + _SPARE)):
             indices[block], distances[block] = self._search_block(asked[block], n)
         return indices, distances
 
-    def neighbors(self, k: int) -> Found:
+    def neighbors(self, k: int, *, progress: Progress | None = None) -> Neighbors:
         """The k nearest rows of every row among all, itself first even when it has exact duplicates.
 
         Args:
             k: how many, itself included; cut to the size of the collection.
+            progress: is called as `progress("index", done, total)`.
 
         Returns:
-            Row numbers int64 (n, k) and Euclidean distances float32 (n, k), nearest first.
+            Row numbers int32 (n, k) and Euclidean distances float32 (n, k), nearest first.
 
         Raises:
             SettingError: k below 1.
         """
-        indices, distances = self.search(self._points, self._count(k, "k"))
-        own = np.arange(len(self))[:, None]
-        moved = np.flatnonzero(indices[:, 0] != own[:, 0])  # exact duplicates with a smaller number came first
-        if len(moved):
-            rest = indices[moved] != own[moved]
-            order = np.argsort(rest, axis=1, kind="stable")
-            missing = rest.all(axis=1)
-            order[missing] = np.roll(order[missing], 1, axis=1)  # the last of them makes room
-            indices[moved] = np.take_along_axis(indices[moved], order, axis=1)
-            indices[moved, 0] = moved
-            distances[moved] = np.take_along_axis(distances[moved], order, axis=1)
-            distances[moved, 0] = 0
+        k = count(k, "k", len(self))
+        indices = np.empty((len(self), k), np.int32)
+        distances = np.empty((len(self), k), np.float32)
+        for block in blocks(len(self), self.dim * (k + _SPARE)):
+            found = self._search_block(self._points[block], k)
+            indices[block], distances[block] = itself_first(np.arange(len(self))[block], *found)
+            if progress:
+                progress("index", min(block.stop, len(self)), len(self))
         return indices, distances
-
-    def _count(self, n: int, name: str) -> int:
-        if n < 1:
-            raise SettingError(f"{name} is {n}, expected at least 1")
-        return min(int(n), len(self))
 
     def _centred(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Moved so that the collection's mean is 0, which costs faiss's squared distances fewer digits."""
@@ -147,11 +136,11 @@ class ExactIndex:
             if fetched > _WIDE * len(self):
                 break
             sure = np.empty(len(unsure), np.bool_)
-            for block in _blocks(len(unsure), self.dim * fetched):
+            for block in blocks(len(unsure), self.dim * fetched):
                 rows = unsure[block]
                 indices[rows], distances[rows], sure[block] = self._rank(queries[rows], n, fetched)
             unsure = unsure[~sure]
-        for block in _blocks(len(unsure), len(self)):
+        for block in blocks(len(unsure), len(self)):
             rows = unsure[block]
             indices[rows], distances[rows] = self._search_all(queries[rows], n)
         return indices, distances
@@ -180,7 +169,7 @@ class ExactIndex:
     def _squares(self, queries: NDArray[np.float64]) -> NDArray[np.float64]:
         """|x|² − 2qx of centred queries with all rows, (m, n): their squared distances but for |q|²."""
         squared = np.empty((len(queries), len(self)), np.float64)
-        for block in _blocks(len(self), self.dim):
+        for block in blocks(len(self), self.dim):
             points = self._points[block] - self._centre
             squared[:, block] = queries @ (-2 * points.T) + np.einsum("nd,nd->n", points, points)
         return squared
@@ -188,30 +177,74 @@ class ExactIndex:
     def _distances(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """True distances of one query from these rows."""
         true = np.empty(len(rows), np.float64)
-        for block in _blocks(len(rows), self.dim):
+        for block in blocks(len(rows), self.dim):
             true[block] = np.linalg.norm(self._points[rows[block]] - query.astype(np.float64), axis=1)
         return true
 
 
-def _blocks(rows: int, numbers: int) -> Iterator[slice]:
+def blocks(rows: int, numbers: int) -> Iterator[slice]:
     """All the rows, in blocks that keep to the memory with so many float64 numbers a row."""
     step = max(1, _BLOCK_BYTES // (8 * numbers))
     return (slice(start, start + step) for start in range(0, rows, step))
+
+
+def itself_first(rows: NDArray[Any], indices: NDArray[np.int64], distances: NDArray[np.float32]) -> Found:
+    """Nearest (m, k) of these rows (m,), each row itself put first where exact duplicates came before it."""
+    moved = np.flatnonzero(indices[:, 0] != rows)
+    if len(moved):
+        own = rows[moved, None]
+        rest = indices[moved] != own
+        order = np.argsort(rest, axis=1, kind="stable")
+        missing = rest.all(axis=1)
+        order[missing] = np.roll(order[missing], 1, axis=1)  # the last of them makes room
+        indices[moved] = np.take_along_axis(indices[moved], order, axis=1)
+        indices[moved, 0] = own[:, 0]
+        distances[moved] = np.take_along_axis(distances[moved], order, axis=1)
+        distances[moved, 0] = 0
+    return indices, distances
+
+
+def collection(embeddings: ArrayLike) -> NDArray[np.float32]:
+    """Embeddings to search in as float32 (n, d); SettingError when there is nothing or something that is not finite."""
+    points = _checked(embeddings, "embeddings")
+    if not points.size:
+        raise SettingError(f"embeddings are {points.shape}, expected at least one row and one column")
+    return points
+
+
+def questions(queries: ArrayLike, dim: int) -> NDArray[np.float32]:
+    """Queries as float32 (m, dim), finite; else SettingError."""
+    asked = _checked(queries, "queries")
+    if asked.shape[1] != dim:
+        raise SettingError(f"queries have {asked.shape[1]} columns, the collection has {dim}: expected the same")
+    return asked
+
+
+def count(n: int, name: str, most: int) -> int:
+    """A number of matches, at most all there are; SettingError below 1."""
+    if n < 1:
+        raise SettingError(f"{name} is {n}, expected at least 1")
+    return min(int(n), most)
+
+
+def use_cores() -> None:
+    """Has faiss use no more threads than there are cores for this process."""
+    import faiss
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    faiss.omp_set_num_threads(min(faiss.omp_get_max_threads(), cores))
 
 
 def _norms(points: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.einsum("nd,nd->n", points, points, dtype=np.float64)), np.float64)
 
 
-def _flat_index(points: NDArray[np.float32]) -> Any:
-    """faiss's exact index, with no more threads than there are cores for this process."""
+def _flat_index(dim: int) -> Any:
+    """faiss's exact index, empty."""
     import faiss
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    faiss.omp_set_num_threads(min(faiss.omp_get_max_threads(), cores))
-    index = faiss.IndexFlatL2(points.shape[1])
-    index.add(points)
-    return index
+    use_cores()
+    return faiss.IndexFlatL2(dim)
 
 
 def _checked(values: ArrayLike, name: str) -> NDArray[np.float32]:
@@ -219,6 +252,6 @@ def _checked(values: ArrayLike, name: str) -> NDArray[np.float32]:
     array = np.ascontiguousarray(values, np.float32)
     if array.ndim != 2:
         raise SettingError(f"{name} have the shape {array.shape}, expected (n, d): one row for each image")
-    if not np.isfinite(array).all():
+    if not all(np.isfinite(array[block]).all() for block in blocks(len(array), max(1, array.shape[1]))):
         raise SettingError(f"{name} hold NaN or infinity, expected finite numbers")
     return array

@@ -71,8 +71,7 @@ def _colouring(comparison: Comparison) -> tuple[dict[str, np.ndarray], list[str]
     if comparison.labels is None:
         return {model: library.clusters for model, library in comparison.libraries.items()}, []
     labels = {
-        model: labels_from(comparison.labels, library.images["file_name"])
-        for model, library in comparison.libraries.items()
+        model: labels_from(comparison.labels, library.file_names) for model, library in comparison.libraries.items()
     }
     known = sorted({str(label) for found in labels.values() for label in found if label is not None})
     return {model: pd.Index(known).get_indexer(pd.Index(found)) for model, found in labels.items()}, known

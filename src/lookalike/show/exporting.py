@@ -102,7 +102,7 @@ def _plan(library: Library, target: Path) -> pd.DataFrame:
         folders[number] = _unique(names[number], "", taken)
     used: dict[int, set[str]] = {number: set() for number in folders}
     destinations = []
-    for file_name, number in zip(library.images["file_name"], clusters, strict=True):
+    for file_name, number in zip(library.file_names, clusters, strict=True):
         stem, ending = os.path.splitext(file_name.rsplit("/", 1)[-1])
         name = _unique(stem, _ending(ending), used[int(number)])
         destinations.append(str(target / folders[int(number)] / name))

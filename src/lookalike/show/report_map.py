@@ -35,7 +35,7 @@ def map_data(library: Library) -> dict[str, Any]:
         "x": _packed(np.clip(places[shown, 0], 0, 65_535).astype("<u2")),
         "y": _packed(np.clip(places[shown, 1], 0, 65_535).astype("<u2")),
         "cluster": _packed(clusters[shown].astype("<i2")),
-        "files": library.images["file_name"].to_numpy()[shown].tolist(),
+        "files": library.file_names[shown].tolist(),
         "clusters": {
             str(number): [name, colour(number), *_middle(places[clusters == number])]
             for number, name in sorted(names.items())

@@ -69,7 +69,7 @@ def clusters_section(library: Library) -> str:
     if not names:
         return _section("Clusters", "No clusters were found: every image is in none.", "")
     each = int(np.clip(MOST_PICTURES // len(names), 1, 12))
-    typical, file_names = library.typical(each), library.images["file_name"].to_numpy()
+    typical, file_names = library.typical(each), library.file_names
     parts, left = [], MOST_PICTURES
     for number, name in sorted(names.items()):
         rows = typical.get(number, np.empty(0, np.int64))[:left]
@@ -128,7 +128,7 @@ def reconstructions_section(library: Library) -> str:
     ranked = library.typical(RECONSTRUCTED).values()
     rows = [rows[place] for place in range(RECONSTRUCTED) for rows in ranked if place < len(rows)][:RECONSTRUCTED]
     seen = library.pixels(rows)
-    names = library.images["file_name"].to_numpy()[rows]
+    names = library.file_names[rows]
     figures = "".join(
         f"<figure>{_picture(encode_jpeg(before, 90), f'{name}, as the model sees it')}"
         f"{_picture(encode_jpeg(after, 90), f'{name}, as the model draws it')}</figure>"
