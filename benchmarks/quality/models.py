@@ -1,10 +1,11 @@
-"""How good each model's search and clusters are on a labelled folder: mean ± spread over seeds, defaults everywhere.
+"""How good each model's search and clusters are on a labelled folder.
 
-python benchmarks/quality/models.py ../shared/data/clothing --models vae,ae,pixels --seeds 3
-python benchmarks/quality/models.py FOLDER --labels FILE.csv --models siamese-vae
+python benchmarks/quality/models.py ../shared/data/clothing --models siamese-vae,vae,ae --seeds 0,1,2
+python benchmarks/quality/models.py FOLDER --labels FILE.csv --models siamese-vae --name "near-duplicates"
 
-Every number comes through `lookalike.build` with its default settings at the true K; labels are used for scoring only.
-Results: README.md beside this file.
+Every run is a `lookalike.build` with default settings, clustered at the true K; labels are used for scoring only. The
+networks see equally many images, unless --effort says otherwise: as many as `siamese-vae` takes by default.
+Runs are appended to results.jsonl; `runs.py` makes the tables, README.md beside this file holds them.
 """
 
 import argparse
@@ -12,47 +13,51 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+from runs import keep
 
 import lookalike
+from lookalike.images import scan
+from lookalike.learn.training import default_epochs
 
-SCORES = ("precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari")
+AS_DEFAULT = ("vae", "sparse-ae", "ae")
+"""Models that train longer by default than `siamese-vae`."""
 
 
 def main() -> None:
-    """Prints a row of the table for each model."""
+    """Builds and scores, one after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", help="what the set is called; default: the folder's name")
     parser.add_argument("--labels", default="folders")
-    parser.add_argument("--models", default="vae,sparse-ae,ae,pixels")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=float, default=None)
+    parser.add_argument("--models", default="siamese-vae")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--effort", type=float, default=0.3)
+    parser.add_argument("--minutes", type=float, default=None, help="ends each training by the clock (for `talk`)")
     options = parser.parse_args()
-    print("| model | P@10 | 1-NN | mAP | ACC | NMI | ARI | train, s |\n|---|---|---|---|---|---|---|---|")
-    for model in options.models.split(","):
-        runs = [measured(options, model, seed) for seed in range(options.seeds)]
-        cells = [spread([run[name] for run in runs]) for name in SCORES]
-        print(f"| {model} | {' | '.join(cells)} | {np.mean([run['train'] for run in runs]):.0f} |", flush=True)
+    for seed in map(int, options.seeds.split(",")):
+        for model in options.models.split(","):
+            keep(options.name or options.folder.name, model, seed, measured(options, model, seed))
 
 
 def measured(options: argparse.Namespace, model: str, seed: int) -> dict[str, float]:
-    """The scores of one build in a temporary place, and the seconds of its training."""
+    """The scores of one build in a temporary place, and its seconds."""
     start = time.monotonic()
+    settings = {"model": model, "random_state": seed, "minutes": options.minutes, "projection": "pca"}
+    if model in AS_DEFAULT:
+        settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
     with tempfile.TemporaryDirectory() as place:
-        settings = {"model": model, "random_state": seed, "epochs": options.epochs, "projection": "pca"}
         library = lookalike.build(
             options.folder, Path(place) / "x.lookalike", n_clusters=2, space="embedding", **settings
         )
         classes = library.evaluate(options.labels)["classes"]
         library.cluster(n_clusters=classes, space="manifold")
         scores = library.evaluate(options.labels)
-        print(f"  {model} {seed}: {time.monotonic() - start:.0f} s", scores, flush=True)
-        return {**scores, "train": library.seconds()["train"]}
+        return {**scores, "train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
 
 
-def spread(values: list[float]) -> str:
-    """Mean ± standard deviation."""
-    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+def n_images(folder: Path) -> int:
+    """Pictures in a folder."""
+    return len(scan(folder).candidates)
 
 
 if __name__ == "__main__":

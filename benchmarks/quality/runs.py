@@ -1,0 +1,72 @@
+"""Runs are kept one by one in results.jsonl beside this file, and become tables: mean ± standard deviation over seeds.
+
+python benchmarks/quality/runs.py                 # every set's table, as Markdown
+python benchmarks/quality/runs.py clothing        # one set's
+"""
+
+import argparse
+import datetime
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+RESULTS = Path(__file__).with_name("results.jsonl")
+SCORES = {
+    "precision_at_10": "P@10",
+    "knn_accuracy": "1-NN",
+    "knn_accuracy_10": "10-NN",
+    "map": "mAP",
+    "acc": "ACC",
+    "nmi": "NMI",
+    "ari": "ARI",
+}
+
+
+def keep(folder_set: str, model: str, seed: int, run: Mapping[str, Any]) -> None:
+    """Appends a run, and prints it."""
+    found = {key: round(value, 4) for key, value in run.items() if isinstance(value, float)}
+    line = {"set": folder_set, "model": model, "seed": seed, "date": str(datetime.date.today()), **found}
+    with RESULTS.open("a") as results:
+        print(json.dumps(line), file=results)
+    print(json.dumps(line), flush=True)
+
+
+def table(folder_set: str) -> str:
+    """A row for each model, the best precision first; a run that was repeated counts as it was the last time."""
+    runs = pd.read_json(RESULTS, lines=True)
+    runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
+    order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
+    rows = ["| model | runs | " + " | ".join(SCORES.values()) + " | train, s |", "|---" * (len(SCORES) + 3) + "|"]
+    for model in order:
+        of_model = runs[runs["model"] == model]
+        train = of_model["train"].mean()
+        cells = [
+            model,
+            len(of_model),
+            *(spread(of_model[key]) for key in SCORES),
+            "" if train != train else f"{train:.0f}",
+        ]
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(rows)
+
+
+def spread(values: "pd.Series") -> str:
+    """Mean ± standard deviation, without the latter for a single run; scores without their zero."""
+    mean = f"{values.mean():.3f}".removeprefix("0")
+    return mean if len(values) == 1 else f"{mean} ± {values.std(ddof=0):.3f}".replace("± 0", "± ")
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*")
+    sets = parser.parse_args().sets or list(pd.read_json(RESULTS, lines=True)["set"].unique())
+    for folder_set in sets:
+        print(f"## {folder_set}\n\n{table(folder_set)}\n")
+
+
+if __name__ == "__main__":
+    main()
