@@ -17,7 +17,7 @@ CLIP = 0.3
 """No direction counts more than this share of its block, so that one strong edge does not drown the rest."""
 FLOOR = 0.03
 """Blocks whose gradients are fainter than this (of white on black) fade out instead of becoming noise."""
-CHUNK = 16
+CHUNK = 4
 """Images that are worked on at once: what stays in the processor's cache."""
 
 
@@ -40,7 +40,7 @@ def colour_layout(images: Tensor, cells: int, *, mirrored: bool) -> Tensor:
 
 
 def _gradients_of_few(images: Tensor, cells: Sequence[int], mirrored: bool) -> list[Tensor]:
-    shares = _shares(*_strongest_gradients(images))  # (b, bins, s, s)
+    shares = _shares(_strongest_gradients(images))  # (b, bins, s, s)
     return [_blocks(_by_cell(shares, cell), mirrored) for cell in cells]
 
 
@@ -52,23 +52,27 @@ def _blocks(histograms: Tensor, mirrored: bool) -> Tensor:
     return (blocks + _normalised_blocks(histograms[:, opposite].flip(-1))) / 2
 
 
-def _strongest_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical differences (b, 1, s, s), of each pixel's channel where they are largest."""
-    padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+def _strongest_gradients(images: Tensor) -> Tensor:
+    """Difference across, down, and its strength (b, 3, s, s), of each pixel's channel where that is largest."""
+    padded = functional.pad(images.contiguous(), (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
     down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
-    channel = (across.square() + down.square()).argmax(1, keepdim=True)
-    return across.gather(1, channel), down.gather(1, channel)
+    strength = across.square().addcmul_(down, down)
+    chosen = torch.stack([across[:, 0], down[:, 0], strength[:, 0]], 1)
+    for channel in (1, 2):
+        stronger = strength[:, channel : channel + 1] > chosen[:, 2:]
+        other = torch.stack([across[:, channel], down[:, channel], strength[:, channel]], 1)
+        chosen = torch.where(stronger, other, chosen)
+    chosen[:, 2] = (chosen[:, 2] + 1e-12).sqrt()
+    return chosen
 
 
-def _shares(across: Tensor, down: Tensor) -> Tensor:
+def _shares(gradients: Tensor) -> Tensor:
     """Strength by direction, smoothly shared between neighbouring directions: (b, bins, s, s)."""
-    angles = torch.arange(BINS, device=across.device) * (2 * math.pi / BINS)
+    angles = torch.arange(BINS, device=gradients.device) * (2 * math.pi / BINS)
     reach = math.cos(2 * math.pi / BINS)
     weights = torch.stack([angles.cos(), angles.sin(), torch.full_like(angles, -reach)], 1) / (1 - reach)
-    strength = (across.square() + down.square() + 1e-12).sqrt()
-    gradients = torch.cat([across, down, strength], 1)  # (b, 3, s, s)
-    return functional.conv2d(gradients, weights[:, :, None, None]).relu_()
+    return (weights @ gradients.flatten(2)).relu_().view(len(gradients), BINS, *gradients.shape[2:])
 
 
 def _by_cell(shares: Tensor, cell: int) -> Tensor:

@@ -6,6 +6,8 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
   [0, 1], ``progress`` the share of the training that is done. A model without it is found in closed form;
 * ``encode(images) -> Tensor``: codes (b, dim); of a VAE the posterior mean μ;
 * maybe ``decode(codes) -> Tensor``: images (b, 3, s, s) in [0, 1];
+* maybe ``known(images) -> Tensor``: what the loss asks of an image and training does not change; given to ``loss`` as a
+  third argument, it is computed once for each image, not each time;
 * maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images;
 * maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``effort``: how long it is
   trained by default, relative to the others, or ``epochs``, how often it sees each image; ``batch``: images at once.

@@ -25,10 +25,12 @@ REGULAR = 0.1
 """Share of the mean variance that is added to each direction's before whitening: less brings out noise."""
 ROUNDS = 10
 """Of k-means."""
-LEARNED = 60_000
+LEARNED = 30_000
 """Patches of which words are learned."""
 FROM = 1_000
 """Images whose patches these are."""
+FEW = 8
+"""Images described at once: what stays in the processor's cache."""
 
 
 class Patches(nn.Module):
@@ -50,9 +52,10 @@ class Patches(nn.Module):
         """Learns whitening and words of a sample (m, 3, s, s); the same sample gives the same words."""
         generator = torch.Generator().manual_seed(0)
         some = images[_drawn(len(images), FROM, generator)]
-        both = torch.cat([some, some.flip(-1)]) if self.mirrored else some
-        patches = torch.cat([_evened(few).flatten(0, 1) for few in torch.split(both, 64)])
+        patches = torch.cat([_evened(few).flatten(0, 1) for few in torch.split(some, FEW)])
         patches = patches[_drawn(len(patches), LEARNED, generator)]
+        if self.mirrored:  # makes whitening the same for a patch and its mirror image
+            patches = torch.cat([patches, _flipped(patches)])
         self.mean.copy_(patches.mean(0))
         variances, directions = torch.linalg.eigh(torch.cov((patches - self.mean).T).double())
         spread = (variances.clamp(min=0) + REGULAR * variances.mean() + 1e-12).sqrt()
@@ -62,27 +65,43 @@ class Patches(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Square roots of mean shares (Hellinger), of length 1."""
-        shares = self._shares(images)
-        if self.mirrored:
-            shares = (shares + self._shares(images.flip(-1))) / 2
-        cells = [functional.adaptive_avg_pool2d(shares, grid).flatten(1) / grid for grid in GRIDS]
-        return functional.normalize(torch.cat(cells, 1).sqrt(), dim=1)
+        words = torch.cat([self.words, _flipped(self.words)]) if self.mirrored else self.words
+        pool = self._pool(images.device)
+        described = torch.cat([self._pooled(few, words, pool) for few in torch.split(images, FEW)])
+        return functional.normalize(described.sqrt_(), dim=1)
 
-    def _shares(self, images: Tensor) -> Tensor:
-        """How much each place is like each word: (b, WORDS, p, p)."""
-        patches = _evened(images)  # (b, p², SIDE²)
-        white = functional.normalize((patches - self.mean) @ self.matrix, dim=2)
-        side = round(patches.shape[1] ** 0.5)
-        shares: Tensor = (white @ self.words.T - SURE).relu_().transpose(1, 2).reshape(len(images), WORDS, side, side)
-        return shares
+    def _pooled(self, images: Tensor, words: Tensor, pool: Tensor) -> Tensor:
+        """Mean shares of words in cells, those of mirrored words in mirrored cells added: (b, n_features)."""
+        white = functional.normalize(_evened(images).sub_(self.mean) @ self.matrix, dim=2)
+        means = pool @ (white @ words.T).sub_(SURE).relu_()  # (b, 2 · cells, words)
+        cells = len(pool) // 2
+        if self.mirrored:
+            return (means[:, :cells, :WORDS] + means[:, cells:, WORDS:]).flatten(1)
+        return means[:, :cells].flatten(1)
+
+    def _pool(self, device: torch.device) -> Tensor:
+        """Averages over the places of patches, (2 · cells, p²): the cells as they are, then mirrored."""
+        side = LOOKED_AT - SIDE + 1
+        places = torch.eye(side**2, device=device).view(-1, 1, side, side)
+        means = [functional.adaptive_avg_pool2d(places, grid)[:, 0] / grid for grid in GRIDS]
+        both = [
+            torch.cat([mean.flatten(1) for mean in means], 1),
+            torch.cat([mean.flip(-1).flatten(1) for mean in means], 1),
+        ]
+        return torch.cat(both, 1).T
 
 
 def _evened(images: Tensor) -> Tensor:
     """Every patch of lightness of the shrunk pictures, its mean subtracted, divided by its contrast: (b, p², SIDE²)."""
     lightness = functional.adaptive_avg_pool2d(images.float().mean(1, keepdim=True), LOOKED_AT)
-    patches = functional.unfold(lightness, SIDE).transpose(1, 2)
+    patches = functional.unfold(lightness, SIDE).transpose(1, 2).contiguous()
     patches = patches - patches.mean(2, keepdim=True)
     return patches / (patches.square().mean(2, keepdim=True) + FAINT**2).sqrt()
+
+
+def _flipped(patches: Tensor) -> Tensor:
+    """Patches (m, SIDE²) in the mirror."""
+    return patches.view(-1, SIDE, SIDE).flip(-1).flatten(1)
 
 
 def _words(white: Tensor, n_words: int, generator: torch.Generator) -> Tensor:

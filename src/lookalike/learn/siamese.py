@@ -127,13 +127,17 @@ class SiameseVAE(Siamese):
         images: Tensor = self.decoder(codes)
         return images
 
-    def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def known(self, images: Tensor) -> Tensor:
+        """What training does not change: the sight of images (b, 3, s, s), which mirroring does not change either."""
+        return self.sight(images)  # type: ignore[no-any-return]
+
+    def loss(self, images: Tensor, progress: float, known: Tensor | None = None) -> dict[str, Tensor]:
         """Reconstruction of the image from a view, divergence, and the disagreement of two views."""
         whole = mirrored(images, self.ignore)
         mean, log_variance = self.posterior(view(whole, self.ignore))
         spread = torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-        with torch.no_grad():
-            seen = self.sight(whole)
+        seen = self.known(images) if known is None else known
         decoded = self.decode(torch.cat([seen, mean + spread], 1))
         divergence = kullback_leibler(mean, log_variance).clamp(min=self.free_bits).sum()
         other = self.posterior(view(mirrored(images, self.ignore), self.ignore))[0]

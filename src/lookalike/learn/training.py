@@ -105,6 +105,7 @@ class Run:
         self.n_steps, self.seed, self.limit = n_steps, seed, limit
         self.step, self.seconds = 0, 0.0
         self.history: dict[str, list[float]] = {}
+        self.known: torch.Tensor | None = None
         if n_steps:
             self.optimizer = torch.optim.AdamW(trained.network.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
 
@@ -140,6 +141,17 @@ class Run:
         network.prepare(to_floats(sample, torch.device("cpu")))
         network.to(self.trained.device)
 
+    def _known(self, rows: np.ndarray, images: torch.Tensor) -> tuple[torch.Tensor]:
+        """Of ``images`` in the slots ``rows``; computed for all slots at once where each is seen more than once."""
+        network: Any = self.trained.network
+        if self.n_steps * len(rows) <= len(self.slots):
+            return (network.known(images),)
+        sorted_slots = np.sort(self.slots)
+        if self.known is None:
+            blocks = np.array_split(sorted_slots, math.ceil(len(self.slots) / 256))
+            self.known = torch.cat([network.known(to_floats(self.pixels[block], images.device)) for block in blocks])
+        return (self.known[np.searchsorted(sorted_slots, rows)],)
+
     def _batches(self) -> Iterator[np.ndarray]:
         """Slots of one batch after another, each epoch in an order of its own, from the present step to the last."""
         size = min(self.trained.batch, len(self.slots))
@@ -159,8 +171,10 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * _rate(done, self.n_steps)
         images = to_floats(self.pixels[rows], self.trained.device)
+        network: Any = self.trained.network
+        known = self._known(rows, images) if hasattr(network, "known") else ()
         with autocast(self.trained.device):
-            terms = self.trained.network.loss(images, done)  # type: ignore[operator]
+            terms = network.loss(images, done, *known)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
