@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lookalike import learn, organize, search
-from lookalike.errors import LibraryError, SettingError
+from lookalike.errors import LibraryError, ModelError, SettingError
 from lookalike.images import Pixels, Thumbnails, load
 from lookalike.library import LibraryFolder
 from lookalike.pipeline.labels import label_codes, labels_from
@@ -145,7 +145,12 @@ class Library:
         return int(found[0])
 
     def encode(self, query: Query | Sequence[Query]) -> np.ndarray:
-        """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays."""
+        """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays.
+
+        A library of embeddings of one's own has only those of its images, by name or path; ModelError for others.
+        """
+        if not self.model.encodes:
+            return np.array(self.embeddings)[[self._known(one) for one in _several(query)]]
         return self.model.encode(self._seen(query))
 
     def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
@@ -153,7 +158,8 @@ class Library:
 
         ``query`` is any readable picture, in the folder or not. A list of pictures gives one table with the number of
         the query in front. Distances are Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite.
-        ImageError when a query cannot be read; SettingError when ``n`` is below 1.
+        ImageError when a query cannot be read; SettingError when ``n`` is below 1; ModelError for a picture outside
+        the library when its embeddings came without an encoder.
         """
         rows, distances = self._index.search(self.encode(query), n)
         names = self.file_names
@@ -274,11 +280,22 @@ class Library:
 
     def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Pictures as the model wants them: uint8 (m, size, size, 3)."""
-        queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
-        if not queries:
-            raise SettingError("query is an empty list; name at least one picture")
+        queries = _several(query)
         fit = self._files.facts("model").get("fit", self.settings.fit)  # not what a build under way is going to use
         return np.stack([load(one, size=self.model.size, fit=fit) for one in queries])
+
+    def _known(self, query: Any) -> int:
+        """The row of a query that must be an image of the library, by its name or its path."""
+        if isinstance(query, (str, Path)):
+            same = self.file_names == str(query)
+            path = Path(query).resolve()
+            found = np.flatnonzero(same if same.any() else [place.resolve() == path for place in self.paths])
+            if len(found):
+                return int(found[0])
+        what = str(query) if isinstance(query, (str, Path)) else "the query"
+        raise ModelError(
+            f"{what} is no image of {self.path}, which was made from {self.model.name} and has no encoder for others"
+        )
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
@@ -302,6 +319,13 @@ class Library:
             for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index"):
                 self.__dict__.pop(name, None)
         return self
+
+
+def _several(query: Any) -> Sequence[Any]:
+    """The queries as a list; SettingError for an empty one."""
+    if isinstance(query, (list, tuple)) and not query:
+        raise SettingError("query is an empty list; name at least one picture")
+    return query if isinstance(query, (list, tuple)) else [query]
 
 
 def _without(facts: dict[str, Any], name: str) -> dict[str, Any]:

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from lookalike import images, learn, organize, search
-from lookalike.errors import FolderError
+from lookalike.errors import FolderError, ModelError, SettingError
 from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline.given import embeddings_for
 from lookalike.pipeline.settings import Settings
 
 Progress = Callable[..., None]
@@ -92,23 +93,19 @@ class Stages:
         made_from = fingerprint(
             [self.files.facts("images")["content"], self._size, chosen.fit],
             [chosen.model, chosen.model_settings, chosen.epochs, chosen.minutes, chosen.random_state],
+            *([self._source["source_hash"]] if self._source else []),
         )
 
         def make() -> Made:
-            trained = learn.train(
-                chosen.model,
-                images.Pixels(self.files.working),
-                self._slots,
-                seed=chosen.random_state,
-                epochs=chosen.epochs,
-                minutes=chosen.minutes,
-                settings=chosen.model_settings,
-                device=self.device,
-                checkpoint=self.files.training / made_from,
-                progress=self.progress,
-            )
-            facts = {"name": trained.name, "dim": trained.dim, "fit": chosen.fit, "versions": _versions()}
-            return {"model": trained.save}, {**trained.facts, **facts}
+            trained = self._from_table() if self._is_table else self._train(made_from)
+            facts = {
+                "name": trained.name,
+                "dim": trained.dim,
+                "size": trained.size,
+                "fit": chosen.fit,
+                "versions": _versions(),
+            }
+            return {"model": trained.save}, {**trained.facts, **facts, **self._source}
 
         self._run("model", made_from, make)
         shutil.rmtree(self.files.training, ignore_errors=True)
@@ -118,6 +115,8 @@ class Stages:
 
         def make() -> Made:
             trained = learn.load_model(self.files.place("model", "model"), self.device)
+            if self._is_table:
+                return {"embeddings": trained.whitening.apply(self._given)}, {}
             pixels = images.Pixels(self.files.working)
             return {"embeddings": learn.embed(trained, pixels, self._slots, progress=self.progress)}, {}
 
@@ -188,9 +187,54 @@ class Stages:
         self._announce("index")
         return search.ExactIndex(self._embeddings).neighbors(min(NEIGHBORS, len(self._embeddings)))
 
-    @property
+    def _train(self, made_from: str) -> learn.Trained:
+        chosen = self.settings
+        return learn.train(
+            chosen.model,
+            images.Pixels(self.files.working),
+            self._slots,
+            seed=chosen.random_state,
+            epochs=chosen.epochs,
+            minutes=chosen.minutes,
+            settings=chosen.model_settings,
+            device=self.device,
+            checkpoint=self.files.training / made_from,
+            progress=self.progress,
+        )
+
+    def _from_table(self) -> learn.Trained:
+        """What the user's own embeddings take instead of a training."""
+        chosen = self.settings
+        return learn.from_codes(chosen.model, self._given, seed=chosen.random_state, settings=chosen.model_settings)
+
+    @cached_property
     def _size(self) -> int:
-        return int(self.settings.model_settings.get("size", learn.image_size(self.settings.model)))
+        """Pixels a side; of an encoder whose files are gone what the library has of it."""
+        if "size" in self.settings.model_settings:
+            return int(self.settings.model_settings["size"])
+        try:
+            return learn.image_size(self.settings.model)
+        except (ModelError, SettingError):
+            known = self.files.facts("model") if self.files.has("model") else {}
+            if known.get("name") != self.settings.model or "size" not in known:
+                raise
+            return int(known["size"])
+
+    @cached_property
+    def _source(self) -> dict[str, str]:
+        """Where a model from elsewhere came from; empty for others."""
+        model = self.settings.model
+        return learn.elsewhere.source(model) if learn.elsewhere.kind(model) else {}
+
+    @property
+    def _is_table(self) -> bool:
+        return learn.elsewhere.kind(self.settings.model) == "table"
+
+    @cached_property
+    def _given(self) -> np.ndarray:
+        """The user's own embeddings of the images, float32 (n, d), in their order."""
+        rows = self.files.table("images", "images")["file_name"]
+        return embeddings_for(rows, learn.elsewhere.place(self.settings.model))
 
     @cached_property
     def _slots(self) -> np.ndarray:
