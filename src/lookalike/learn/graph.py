@@ -1,5 +1,6 @@
 """An ONNX graph: what goes in, what comes out, run by onnxruntime. Loads no torch."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ import numpy as np
 from lookalike.errors import ModelError
 from lookalike.learn.hub import IMAGENET, PREPROCESSOR, USUAL, missing_extra, preparation
 
+OTHER_FILES = "session.model_external_initializers_file_folder_path"
+"""onnxruntime's setting of where weights outside the graph lie."""
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -31,16 +34,18 @@ def describe(path: Path) -> Graph:
 
 @lru_cache(maxsize=16)
 def _describe(path: Path, _: int) -> Graph:
-    wanted = sides(open_graph(path, str(path)), str(path))
+    content = path.read_bytes()
+    wanted = sides(open_graph(content, str(path)), str(path))
     beside = preparation(path.parent) if (path.parent / PREPROCESSOR).is_file() else None
     mean, std = (beside.mean, beside.std) if beside else IMAGENET
-    return Graph(wanted or (beside.size if beside else USUAL), wanted is not None, mean, std, path.stat().st_size)
+    return Graph(wanted or (beside.size if beside else USUAL), wanted is not None, mean, std, len(content))
 
 
-def open_graph(file: Path | bytes, name: str, threads: int = 0) -> Any:
-    """A session of onnxruntime for a file or its content; ModelError when it cannot be opened.
+def open_graph(content: bytes, name: str, threads: int = 0) -> Any:
+    """A session of onnxruntime for a file's content; ``threads`` 0 leaves their number to onnxruntime.
 
-    ``threads`` 0 leaves their number to onnxruntime. MissingExtraError without the package.
+    ModelError when it is damaged, or keeps weights in another file, which is never read: a library would lack them, and
+    a stranger's could name any. MissingExtraError without the package.
     """
     try:
         import onnxruntime
@@ -48,12 +53,13 @@ def open_graph(file: Path | bytes, name: str, threads: int = 0) -> Any:
         raise missing_extra(name) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 4
+    options.add_session_config_entry(OTHER_FILES, os.devnull)
     try:
-        return onnxruntime.InferenceSession(
-            file if isinstance(file, bytes) else str(file), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own, which have no tree
         reason = " ".join(str(error).split())[:200]
+        if "External data" in reason:
+            reason = "it keeps its weights in another file; save it as one"
         raise ModelError(f"{name} cannot be opened as an ONNX graph: {reason}") from error
 
 

@@ -22,6 +22,7 @@ DROPPED = {
     *("dtype", "torch_dtype", "transformers_version", "name_or_path", "id2label", "label2id", "return_dict"),
 }
 """Entries of a config that an encoder needs not, or by which a stranger's could lead to code or files elsewhere."""
+MOST_LAYERS = 1000
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 """Mean and standard deviation of the channels, which most encoders are trained with."""
 USUAL = 224
@@ -73,15 +74,13 @@ def config(path: Path) -> tuple[dict[str, Any], list[str]]:
     """
     whole = _json(path / CONFIG)
     saved_from = [str(name) for name in whole.get("architectures") or []]
-    if found := [name for name in HEADS if whole.get(name)]:
-        raise ModelError(f"{path / CONFIG} has {found[0]}: it is built upon an encoder; name that encoder instead")
     vision = whole.get("vision_config")
     if not isinstance(vision, dict):
-        return _plain(whole), saved_from
+        return plain(whole), saved_from
     seeing = {"model_type": f"{whole.get('model_type')}_vision_model", **vision}
     if "projection_dim" in whole:
         seeing["projection_dim"] = whole["projection_dim"]
-    return _plain(seeing), [*saved_from, "WithProjection"]
+    return plain(seeing), [*saved_from, "WithProjection"]
 
 
 def preparation(path: Path) -> Preparation:
@@ -134,9 +133,19 @@ def _side(wanted: Any) -> int | None:
     return sides.pop()
 
 
-def _plain(found: dict[str, Any]) -> dict[str, Any]:
+def plain(found: dict[str, Any]) -> dict[str, Any]:
+    """A config without what is not needed, or could lead to code or files elsewhere.
+
+    ModelError when it is that of something built upon an encoder, or has no end of layers.
+    """
+    for key, value in found.items():
+        if key in HEADS and value:
+            raise ModelError(f"{CONFIG} has {key}: it is built upon an encoder; name that encoder instead")
+        numbers = value if isinstance(value, list) else [value]
+        if ("layers" in key or key == "depths") and any(isinstance(n, int) and n > MOST_LAYERS for n in numbers):
+            raise ModelError(f"{CONFIG} has {key}={value}; {MOST_LAYERS} are the most that is believed")
     return {
-        key: _plain(value) if isinstance(value, dict) else value
+        key: plain(value) if isinstance(value, dict) else value
         for key, value in found.items()
         if key not in DROPPED and not key.startswith("_")
     }

@@ -49,7 +49,7 @@ class OnnxEncoder(nn.Module):
         size = given.get("size", found.size)
         if found.fixed and size != found.size:
             raise SettingError(f"size={size!r} cannot be: {place} is made for images of {found.size} pixels a side")
-        session = graph.open_graph(place, str(place))
+        session = graph.open_graph(place.read_bytes(), str(place))
         try:
             features = graph.run(session, np.zeros((1, 3, size, size), np.float32)).shape[1]
         except Exception as error:  # onnxruntime's own, which have no tree

@@ -54,11 +54,10 @@ class Pretrained(nn.Module):
             raise ValueError(f"pooling={pooling!r} must be one of {', '.join(POOLINGS)}")
         hub.check_normalising(mean, std)
         self.mean, self.std, self.side = mean, std, size
+        config = hub.plain(config)  # again: a library's may be a stranger's
         self.pooling = UNPOOLED.get(config["model_type"], "auto") if pooling == "auto" else pooling
         model_class = _class(architecture)
-        self.encoder = _kept(
-            model_class(model_class.config_class.from_dict(dict(config)), **self._options(model_class))
-        )
+        self.encoder = _kept(model_class(model_class.config_class.from_dict(config), **self._options(model_class)))
         self.requires_grad_(False).eval()
         with torch.no_grad():
             self.features = self.encode(torch.zeros(1, 3, size, size)).shape[1]

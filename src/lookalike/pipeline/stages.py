@@ -33,7 +33,8 @@ ARRANGED = ("index", "map", "manifold", "clusters")
 RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
 """Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
 VERSIONED = ("lookalike", "torch", "numpy")
-"""Packages whose versions are kept with a model."""
+ALSO_VERSIONED = {"hf": ("transformers",), "onnx": ("onnxruntime",)}
+"""Packages whose versions are kept with a model, and with one from elsewhere."""
 
 
 class Stages:
@@ -98,14 +99,9 @@ class Stages:
 
         def make() -> Made:
             trained = self._from_table() if self._is_table else self._train(made_from)
-            facts = {
-                "name": trained.name,
-                "dim": trained.dim,
-                "size": trained.size,
-                "fit": chosen.fit,
-                "versions": _versions(),
-            }
-            return {"model": trained.save}, {**trained.facts, **facts, **self._source}
+            facts: dict[str, Any] = {"name": trained.name, "dim": trained.dim, "size": trained.size, "fit": chosen.fit}
+            facts |= {**self._source, "versions": _versions(chosen.model)}
+            return {"model": trained.save}, {**trained.facts, **facts}
 
         self._run("model", made_from, make)
         shutil.rmtree(self.files.training, ignore_errors=True)
@@ -272,8 +268,9 @@ class Stages:
         return RESTING.get(stage, ())
 
 
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in VERSIONED}}
+def _versions(model: str) -> dict[str, str]:
+    packages = (*VERSIONED, *ALSO_VERSIONED.get(learn.elsewhere.kind(model) or "", ()))
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
 def _content(table: pd.DataFrame) -> str:
