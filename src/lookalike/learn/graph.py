@@ -29,16 +29,17 @@ class Graph(NamedTuple):
 
 def describe(path: Path) -> Graph:
     """What a file says of its images; ModelError when it is no graph from images to numbers, or is damaged."""
-    return _describe(path, path.stat().st_mtime_ns)
+    side, n_bytes = _looked_at(path, path.stat().st_mtime_ns)
+    beside = preparation(path.parent) if (path.parent / PREPROCESSOR).is_file() else None
+    mean, std = (beside.mean, beside.std) if beside else IMAGENET
+    return Graph(side or (beside.size if beside else USUAL), side is not None, mean, std, n_bytes)
 
 
 @lru_cache(maxsize=16)
-def _describe(path: Path, _: int) -> Graph:
+def _looked_at(path: Path, _: int) -> tuple[int | None, int]:
+    """Pixels a side, and bytes of the file; its time has one that changed looked at again."""
     content = path.read_bytes()
-    wanted = sides(open_graph(content, str(path)), str(path))
-    beside = preparation(path.parent) if (path.parent / PREPROCESSOR).is_file() else None
-    mean, std = (beside.mean, beside.std) if beside else IMAGENET
-    return Graph(wanted or (beside.size if beside else USUAL), wanted is not None, mean, std, len(content))
+    return sides(open_graph(content, str(path)), str(path)), len(content)
 
 
 def open_graph(content: bytes, name: str, threads: int = 0) -> Any:
@@ -58,7 +59,7 @@ def open_graph(content: bytes, name: str, threads: int = 0) -> Any:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own, which have no tree
         reason = " ".join(str(error).split())[:200]
-        if "External data" in reason:
+        if "external" in reason.lower():
             reason = "it keeps its weights in another file; save it as one"
         raise ModelError(f"{name} cannot be opened as an ONNX graph: {reason}") from error
 

@@ -57,7 +57,10 @@ class Pretrained(nn.Module):
         config = hub.plain(config)  # again: a library's may be a stranger's
         self.pooling = UNPOOLED.get(config["model_type"], "auto") if pooling == "auto" else pooling
         model_class = _class(architecture)
-        self.encoder = _kept(model_class(model_class.config_class.from_dict(config), **self._options(model_class)))
+        known = model_class.config_class.from_dict(config)
+        if hasattr(known, "mask_ratio"):
+            known.mask_ratio = 0.0  # a masked autoencoder would else not see most of the patches
+        self.encoder = _kept(model_class(known, **self._options(model_class)))
         self.requires_grad_(False).eval()
         with torch.no_grad():
             self.features = self.encode(torch.zeros(1, 3, size, size)).shape[1]
