@@ -3,6 +3,7 @@
 import os
 import signal
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is not there must not be asked for
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the nets of the tests are small: threads would wait for one another
 
 import numpy as np
@@ -57,3 +58,49 @@ def draw_folder():
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def vit(tmp_path_factory):
+    """The folder of an encoder that nobody trained: a ViT for pictures of 32 pixels a side, 32 numbers in a code."""
+    transformers = pytest.importorskip("transformers", reason="needs the extra pretrained")
+    import torch
+
+    folder = tmp_path_factory.mktemp("encoders") / "vit"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+        transformers.ViTModel(transformers.ViTConfig(**shape, image_size=32, patch_size=8)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write_onnx():
+    """Writes an ONNX graph of random weights: 16 numbers for each patch of 8 pixels, averaged or as they are."""
+    onnx = pytest.importorskip("onnx", reason="needs the package onnx")
+    pytest.importorskip("onnxruntime", reason="needs the extra pretrained")
+    from onnx import TensorProto, helper, numpy_helper
+
+    def write(path, *, batch="n", side="s", channels=3, output="embedding"):
+        weights = np.random.default_rng(0).normal(0, 0.1, (16, channels, 8, 8)).astype(np.float32)
+        nodes = [
+            helper.make_node("Conv", ["image", "weights"], ["linear"], strides=[8, 8]),
+            helper.make_node("Relu", ["linear"], ["maps"]),
+            helper.make_node("Reshape", ["maps", "flat"], ["columns"]),
+            helper.make_node("Transpose", ["columns"], ["tokens"], perm=[0, 2, 1]),
+            helper.make_node("ReduceMean", ["tokens"], ["embedding"], axes=[1], keepdims=0),
+        ]
+        shapes = {"maps": [batch, 16, None, None], "tokens": [batch, None, 16], "embedding": [batch, 16]}
+        flat = numpy_helper.from_array(np.array([0, 16, -1]), "flat")
+        graph = helper.make_graph(
+            nodes[: {"maps": 2, "tokens": 4, "embedding": 5}[output]],
+            "encoder",
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, channels, side, side])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shapes[output])],
+            [numpy_helper.from_array(weights, "weights"), flat],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.save(model, path)
+        return path
+
+    return write

@@ -28,6 +28,9 @@ DOORS = {
     "filelock": {"library"},
     "matplotlib": {"show"},
     "cv2": {"learn"},
+    "transformers": {"learn"},
+    "huggingface_hub": {"learn"},
+    "onnxruntime": {"learn"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

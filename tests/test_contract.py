@@ -11,9 +11,11 @@ import torch
 from lookalike import learn
 from lookalike.errors import ModelError
 from lookalike.learn import checkpoint
-from lookalike.learn.model import create, home
+from lookalike.learn.model import complete, create, home
 
-NAMES = learn.names()
+ELSEWHERE = {"hf": "hf:FOLDER", "onnx": "FILE.onnx"}
+"""Encoders that were trained elsewhere keep the same promises; here nobody has trained them."""
+NAMES = [*learn.names(), *ELSEWHERE]
 SMALL = {"dim": 8, "size": 32, "width": 16}
 OWN = {"talk": {"dim": 4, "size": 32}, "keypoints": {"dim": 8, "size": 32, "words": 8}}
 """Where a model cannot take the small settings of the others."""
@@ -31,14 +33,22 @@ OTHER = {
     "learned": {"learned": 1.5},
     "ignore": {"ignore": ["color"]},
     "words": {"words": 5},
+    "pooling": {"pooling": "patches"},
+    "mean": {"mean": [0.9, 0.5, 0.1]},
+    "std": {"std": [0.1, 0.5, 0.9]},
 }
 """For each setting of any model another value than its default or its small one."""
 OWN_OTHER = {("talk", "dim"): {"dim": 1, "size": 16}, ("talk", "size"): {"dim": 1, "size": 16}}
 
 
 def parameters(name):
-    model_class = getattr(import_module(f"lookalike.learn.{home(name).module}"), home(name).name)
-    return [key for key in inspect.signature(model_class.__init__).parameters if key != "self"]
+    known = inspect.signature(model_class(name).__init__).parameters
+    return getattr(model_class(name), "choices", [key for key in known if key != "self"])
+
+
+def model_class(name):
+    place = home(ELSEWHERE.get(name, name))
+    return getattr(import_module(f"lookalike.learn.{place.module}"), place.name)
 
 
 def small(name):
@@ -52,7 +62,7 @@ def fit(name, images, *, epochs=None, settings=None, **options):
 
 
 def learns(name):
-    return hasattr(create(name, small(name)), "loss")
+    return hasattr(model_class(name), "loss")
 
 
 def equal_weights(one, other):
@@ -76,7 +86,12 @@ def error(images, decoded):
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def name(request):
+def name(request, tmp_path_factory):
+    if request.param == "hf":
+        return f"hf:{request.getfixturevalue('vit')}"
+    if request.param == "onnx":
+        write = request.getfixturevalue("write_onnx")
+        return str(write(tmp_path_factory.mktemp("graph") / "encoder.onnx"))
     return request.param
 
 
@@ -94,7 +109,7 @@ def trained(name, images):
 @pytest.fixture(scope="module")
 def untrained(name):
     torch.manual_seed(0)
-    settings = small(name)
+    settings = complete(name, small(name))
     return learn.Trained(name, create(name, settings), settings=settings, device=torch.device("cpu"))
 
 

@@ -38,6 +38,7 @@ class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     ----------
     model : str
         What learns: one of ``lookalike.learn.names()``; ``pixels`` is the quick floor, it learns principal components.
+        Or an encoder from elsewhere, ``hf:NAME_OR_FOLDER`` or ``FILE.onnx``.
     n_components : int
         Numbers in an embedding, exactly. More keep more detail and make searching dearer. ``talk`` has 256.
     epochs : float, optional
@@ -103,6 +104,8 @@ class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ------
         SettingError
             An argument of the constructor cannot be used, or ``X`` holds something else than images.
+        ModelError, MissingExtraError
+            The files of an encoder from elsewhere cannot be used, or what reads them is not installed.
         ImageError
             A file of ``X`` cannot be read; names it.
         ValueError

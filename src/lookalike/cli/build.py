@@ -20,6 +20,7 @@ from lookalike.cli.options import (
     MapProjection,
     Minutes,
     Model,
+    ModelName,
     NumberOfClusters,
     given,
     listed,
@@ -47,9 +48,7 @@ def build(
             help="Where the library goes. Default: NAME.lookalike in this directory.",
         ),
     ] = None,
-    model: Annotated[
-        Model | None, typer.Option(metavar="MODEL", help=f"What turns images into embeddings: {listed(Model)}.")
-    ] = None,
+    model: ModelName = None,
     n_clusters: NumberOfClusters = None,
     method: ClusterMethod = None,
     space: ClusterSpace = None,
@@ -112,7 +111,7 @@ def info(
     answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found))
 
 
-def _kept_settings(folder: Path, output: Path | None, model: Model | None) -> dict[str, Any]:
+def _kept_settings(folder: Path, output: Path | None, model: str | None) -> dict[str, Any]:
     """The model's settings that a library from an earlier run has, when it is there and keeps its model."""
     from lookalike.pipeline.building import library_path
 

@@ -8,7 +8,7 @@ import typer
 
 import lookalike
 from lookalike.cli.app import app
-from lookalike.cli.options import AsJson, Model, listed
+from lookalike.cli.options import ELSEWHERE, AsJson, Model, listed, model_name
 from lookalike.cli.printing import answer, note, one_line, readable, table
 from lookalike.cli.progress import progress_bars
 
@@ -18,10 +18,7 @@ SHORT = {"train_seconds": "train s", "seconds": "all s", "peak_megabytes": "MB"}
 
 
 def _models(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if wrong := [name for name in names if name not in list(Model)]:
-        raise typer.BadParameter(f"{wrong[0]!r} is not one of {listed(Model)}.")
-    return names
+    return tuple(model_name(name.strip()) for name in text.split(","))
 
 
 @app.command()
@@ -33,8 +30,8 @@ def compare(
         typer.Option(
             parser=_models,
             metavar="A,B,...",
-            help=f"Models to compare, of {listed(Model)}. Default: all that can run here, except talk, which takes "
-            "hours.",
+            help=f"Models to compare, of {listed(Model)}, or from elsewhere, {ELSEWHERE}. Default: all of the "
+            "former that can run here, except talk, which takes hours.",
         ),
     ] = None,
     labels: Annotated[

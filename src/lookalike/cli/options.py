@@ -27,6 +27,19 @@ def listed(names: type[StrEnum]) -> str:
     return ", ".join(names)
 
 
+ELSEWHERE = "hf:NAME_OR_FOLDER, FILE.onnx, FILE.parquet, FILE.npy"
+"""How models from elsewhere are named."""
+
+
+def model_name(text: str) -> str:
+    """A model's name, of one's own or from elsewhere; whether its files are there is found out later."""
+    from lookalike.learn import elsewhere
+
+    if text not in list(Model) and not elsewhere.kind(text):
+        raise typer.BadParameter(f"{text!r} is not one of {listed(Model)}, {ELSEWHERE}.")
+    return text
+
+
 def _number_of_clusters(text: str) -> int | str:
     if text == "auto":
         return text
@@ -68,6 +81,14 @@ def _layouts(text: str) -> tuple[str, ...]:
     return names
 
 
+ModelName = Annotated[
+    Any,
+    typer.Option(
+        parser=model_name,
+        metavar="MODEL",
+        help=f"What turns images into embeddings: {listed(Model)}; or, from elsewhere, {ELSEWHERE}.",
+    ),
+]
 LibraryPath = Annotated[Path, typer.Argument(metavar="LIBRARY", help="The library, as `lookalike build` made it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Labels = Annotated[

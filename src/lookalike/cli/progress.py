@@ -15,6 +15,7 @@ WORDS = {
     "scan": "looking for pictures",
     "decode": "decoding",
     "train": "training",
+    "whiten": "getting to know the folder",
     "embed": "embedding",
     "index": "finding neighbours",
     "project": "laying out the map",

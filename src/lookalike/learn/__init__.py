@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lookalike.learn import elsewhere
 from lookalike.learn.model import (
     DEFAULT,
     GENERATION,
@@ -9,13 +10,14 @@ from lookalike.learn.model import (
     Trained,
     check_settings,
     embed,
+    home,
     image_size,
     load_model,
     names,
 )
 
 if TYPE_CHECKING:
-    from lookalike.learn.training import train
+    from lookalike.learn.training import from_codes, train
 
 __all__ = [
     "DEFAULT",
@@ -23,7 +25,10 @@ __all__ = [
     "MODELS",
     "Trained",
     "check_settings",
+    "elsewhere",
     "embed",
+    "from_codes",
+    "home",
     "image_size",
     "load_model",
     "names",
@@ -32,8 +37,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "train":
+    if name not in ("train", "from_codes"):
         raise AttributeError(f"module 'lookalike.learn' has no attribute {name!r}")
-    from lookalike.learn.training import train
+    from lookalike.learn import training
 
-    return train
+    return getattr(training, name)

@@ -9,8 +9,13 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
 * maybe ``known(images) -> Tensor``: what the loss asks of an image and training does not change; given to ``loss`` as a
   third argument, it is computed once for each image, not each time;
 * maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images;
-* maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``effort``: how long it is
-  trained by default, relative to the others, or ``epochs``, how often it sees each image; ``batch``: images at once.
+* maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``whitened``: images from
+  which that is learned, at most; ``effort``: how long it is trained by default, relative to the others, or ``epochs``,
+  how often it sees each image; ``batch``: images at once.
+
+One from elsewhere (`elsewhere`) has besides ``describe(place, given)``, the settings that its file or folder says;
+``fill(place)``, which takes the weights from there; ``features``, the numbers of a code; and ``choices``, the settings
+that may be given. What it needs later is all in its settings and its tensors.
 """
 
 import json
@@ -22,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lookalike.errors import ModelError, SettingError
+from lookalike.learn import elsewhere
 from lookalike.learn.whitening import Whitening
 
 if TYPE_CHECKING:
@@ -50,6 +56,12 @@ MODELS: dict[str, Home] = {
     "keypoints": Home("keypoints", "Keypoints", 128, 128),
     "pixels": Home("pixels", "PixelComponents", 32),
 }
+ELSEWHERE: dict[str, Home] = {
+    "hf": Home("pretrained", "Pretrained", 224, 256),
+    "onnx": Home("onnx", "OnnxEncoder", 224, 256),
+    "table": Home("table", "Table", 32, 256),
+}
+"""By the kind of their names; ``size`` where their files do not say, ``dim`` at most."""
 DEFAULT = "siamese-vae"
 GENERATION = 2
 """Raised when the same settings come to mean another model, so that a library trains its own again."""
@@ -64,41 +76,96 @@ def names() -> list[str]:
 
 def home(name: str) -> Home:
     """Where the model is; SettingError when there is none of that name."""
-    if name not in MODELS:
-        raise SettingError(f"model={name!r} is unknown; it must be one of {', '.join(MODELS)}")
-    return MODELS[name]
+    if not isinstance(name, str) or (name not in MODELS and not elsewhere.kind(name)):
+        raise SettingError(f"model={name!r} is unknown; it must be one of {', '.join(MODELS)}, {elsewhere.SHOWN}")
+    return ELSEWHERE[str(elsewhere.kind(name))] if elsewhere.kind(name) else MODELS[name]
 
 
 def image_size(name: str) -> int:
-    """Pixels a side of the images that the model wants. Does not load torch."""
-    return home(name).size
+    """Pixels a side of the images that the model wants; ModelError when the files of one from elsewhere do not tell.
+
+    Does not load torch.
+    """
+    seen = elsewhere.kind(name) in ("hf", "onnx")
+    return elsewhere.image_size(name) if seen else home(name).size
 
 
 def create(name: str, settings: dict[str, Any]) -> "nn.Module":
     """A new model with random weights from its keyword arguments, ``dim`` and ``size`` among them."""
-    place = home(name)
-    model_class = getattr(import_module(f"lookalike.learn.{place.module}"), place.name)
     try:
-        model: nn.Module = model_class(**settings)
+        model: nn.Module = _class(name)(**settings)
     except (TypeError, ValueError) as error:
         raise SettingError(f"model {name!r} does not take these settings: {error}") from None
     return model
 
 
-def check_settings(name: str, settings: dict[str, Any]) -> None:
-    """SettingError unless the model takes these keyword arguments; found out without memory for its weights."""
+def start(name: str, settings: dict[str, Any]) -> "nn.Module":
+    """A model as its training begins: with random weights, or those that one from elsewhere comes with."""
     import torch
 
+    if not elsewhere.kind(name):
+        return create(name, settings)
+    with torch.device("meta"):
+        network: Any = create(name, settings)
+    network.fill(elsewhere.place(name))
+    return network  # type: ignore[no-any-return]
+
+
+def complete(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All keyword arguments of a model that encodes: those given, and its own or those that its files say.
+
+    SettingError for one that cannot be, ModelError for files that cannot be used.
+    """
+    place, kind = home(name), elsewhere.kind(name)
+    _check_numbers({"dim": place.dim, "size": place.size, **given})
+    if not kind:
+        return {"dim": place.dim, "size": place.size, **given}
+    if unknown := sorted(set(given) - set(_class(name).choices)):
+        raise SettingError(f"model {name!r} has no setting {unknown[0]!r}; there are {', '.join(_class(name).choices)}")
+    if kind == "table":
+        raise SettingError(f"model={name!r} holds embeddings and no encoder: it cannot encode pictures")
+    found = {**_class(name).describe(elsewhere.place(name), given), **given}
+    return {"dim": min(place.dim, _numbers(name, found)), **found}
+
+
+def check_settings(name: str, settings: dict[str, Any]) -> None:
+    """SettingError unless the model takes these keyword arguments; found out without memory for its weights.
+
+    ModelError when the files of one from elsewhere are missing or cannot be used; MissingExtraError without what reads
+    them.
+    """
+    if elsewhere.kind(name) == "table":
+        elsewhere.place(name)
+        _check_numbers({"dim": 1, "size": 1, **settings})
+    else:
+        _on_no_device(name, complete(name, settings))
+
+
+def _class(name: str) -> Any:
     place = home(name)
-    given = {"dim": place.dim, "size": place.size, **settings}
+    return getattr(import_module(f"lookalike.learn.{place.module}"), place.name)
+
+
+def _check_numbers(given: dict[str, Any]) -> None:
     for key in ("dim", "size"):
         if not isinstance(given[key], int) or given[key] < 1:
             raise SettingError(f"model_settings: {key}={given[key]!r} must be a whole number from 1 up")
+
+
+def _on_no_device(name: str, settings: dict[str, Any]) -> Any:
+    """A model without memory for its weights; SettingError when it cannot be."""
+    import torch
+
     try:
         with torch.device("meta"):
-            create(name, given)
-    except (RuntimeError, ArithmeticError, LookupError, AssertionError) as error:
+            return create(name, settings)
+    except (RuntimeError, ArithmeticError, LookupError, AssertionError, AttributeError) as error:
         raise SettingError(f"model {name!r} does not take these settings: {error}") from None
+
+
+def _numbers(name: str, settings: dict[str, Any]) -> int:
+    """How many a code of a model from elsewhere has."""
+    return int(_on_no_device(name, {**settings, "dim": 1}).features)
 
 
 class Trained:
@@ -130,16 +197,23 @@ class Trained:
         return int(getattr(self.network, "batch", 256))
 
     @property
+    def encodes(self) -> bool:
+        """Whether the model can turn images into embeddings; one that came as a table of embeddings cannot."""
+        return hasattr(self.network, "encode")
+
+    @property
     def decodes(self) -> bool:
         """Whether the model can turn embeddings back into images."""
         return hasattr(self.network, "decode")
 
     def codes(self, images: np.ndarray) -> np.ndarray:
-        """Images uint8 (m, s, s, 3) to codes float32 (m, dim), before whitening."""
+        """Images uint8 (m, s, s, 3) to codes float32 (m, n), before whitening; ModelError when there is no encoder."""
         import torch
 
         from lookalike.learn.device import autocast, to_floats
 
+        if not self.encodes:
+            raise ModelError(f"{self.name} holds embeddings and no encoder: pictures that are not in it get none")
         encode: Any = self.network.encode
         with torch.inference_mode(), autocast(self.device):
             codes = [

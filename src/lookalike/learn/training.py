@@ -12,7 +12,7 @@ import torch
 from lookalike.errors import SettingError
 from lookalike.learn.checkpoint import Checkpoint
 from lookalike.learn.device import autocast, pick_device, to_floats
-from lookalike.learn.model import Progress, Trained, create, home
+from lookalike.learn.model import Progress, Trained, complete, create, home, start
 from lookalike.learn.whitening import Block, Whitening
 
 LEARNING_RATE = 2e-3
@@ -51,11 +51,10 @@ def train(
     keyword arguments of the model, ``dim`` among them. With a ``checkpoint`` folder the state is kept there about
     every half minute, and a training that was interrupted goes on to the very same result.
     """
-    place, target = home(name), pick_device(device)
-    settings = {"dim": place.dim, "size": place.size, **(settings or {})}
-    _check(settings, epochs, minutes)
+    target, settings = pick_device(device), complete(name, settings or {})
+    _check(epochs, minutes)
     torch.manual_seed(seed)
-    trained = Trained(name, create(name, settings), settings=settings, device=target)
+    trained = Trained(name, start(name, settings), settings=settings, device=target)
     n_steps = 0
     if hasattr(trained.network, "loss"):
         n_epochs = epochs
@@ -65,17 +64,29 @@ def train(
         n_steps = max(1, math.ceil(n_epochs * len(slots) / min(trained.batch, len(slots))))
     run = Run(trained, pixels, slots, n_steps=n_steps, seed=seed, limit=60 * minutes if minutes else math.inf)
     run.go(Checkpoint(checkpoint, run.fingerprint()) if checkpoint else None, progress)
-    _finish(trained, pixels, slots, seed)
+    sample = _sample(slots, seed, _whitened(trained))
+    _finish(trained, _some_codes(trained, pixels, sample, None if n_steps else progress), len(slots))
     return trained
 
 
-def _check(settings: dict[str, Any], epochs: float | None, minutes: float | None) -> None:
+def from_codes(name: str, codes: np.ndarray, *, seed: int = 0, settings: dict[str, Any] | None = None) -> Trained:
+    """What stands for the encoder of codes float32 (n, d) that were made elsewhere: how they become embeddings.
+
+    ``settings``: ``dim``, numbers in an embedding, by default 256 or the codes' fewer. SettingError for more.
+    """
+    given = {"size": home(name).size, "dim": min(home(name).dim, codes.shape[1]), **(settings or {})}
+    settings = {**given, "features": codes.shape[1]}
+    trained = Trained(name, create(name, settings), settings=settings, device=torch.device("cpu"))
+    trained.facts |= {"steps": 0, "seconds": 0.0, "capped": False}
+    _finish(trained, codes[_sample(np.arange(len(codes)), seed, _whitened(trained))], len(codes))
+    return trained
+
+
+def _check(epochs: float | None, minutes: float | None) -> None:
     if epochs is not None and not epochs >= 0:
         raise SettingError(f"epochs={epochs} must be a number from 0 up")
     if minutes is not None and not minutes > 0:
         raise SettingError(f"minutes={minutes} must be a number above 0")
-    if not isinstance(settings["dim"], int) or settings["dim"] < 1:
-        raise SettingError(f"dim={settings['dim']!r} must be a whole number from 1 up")
 
 
 def _sample(slots: np.ndarray, seed: int, most: int) -> np.ndarray:
@@ -84,15 +95,27 @@ def _sample(slots: np.ndarray, seed: int, most: int) -> np.ndarray:
     return slots[np.sort(np.random.default_rng([seed, 1]).choice(len(slots), most, replace=False))]
 
 
-def _finish(trained: Trained, pixels: Any, slots: np.ndarray, seed: int) -> None:
+def _whitened(trained: Trained) -> int:
+    return int(getattr(trained.network, "whitened", WHITENED))
+
+
+def _some_codes(trained: Trained, pixels: Any, sample: np.ndarray, progress: Progress | None) -> np.ndarray:
+    """Codes of images to learn the whitening from, which takes long where that is all that is learned."""
+    found = []
+    for start_at in range(0, len(sample), 256):
+        found.append(trained.codes(pixels[sample[start_at : start_at + 256]]))
+        if progress:
+            progress("whiten", min(start_at + 256, len(sample)), len(sample))
+    return np.concatenate(found)
+
+
+def _finish(trained: Trained, codes: np.ndarray, n_images: int) -> None:
     """Whitening from a sample, and how many numbers of the code are in use (Burda et al., 2016: variance over 0.01)."""
-    sample = _sample(slots, seed, WHITENED)
-    codes = np.concatenate([trained.codes(pixels[sample[i : i + 256]]) for i in range(0, len(sample), 256)])
     blocks = getattr(trained.network, "blocks", [Block(codes.shape[1])])
     trained.whitening = Whitening.fit(codes, trained.dim, blocks)
     learned = codes[:, -blocks[-1].size :]  # the part of the code that a network was trained for
     trained.facts["active_units"], trained.facts["units"] = int((learned.var(0) > 0.01).sum()), learned.shape[1]
-    trained.facts["images"] = len(slots)
+    trained.facts["images"] = n_images
 
 
 class Run:

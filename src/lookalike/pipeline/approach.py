@@ -138,7 +138,8 @@ def _scores_without(library: Library) -> dict[str, float | None]:
     settings = library.settings
     apart = metrics.silhouette(_clustered(library), library.clusters, seed=settings.random_state)
     ignore = settings.model_settings.get("ignore")
-    steady = view_agreement(library, ignore=ignore, seed=settings.random_state)
+    able = library.model.encodes  # a view is a picture that no table of embeddings knows
+    steady = view_agreement(library, ignore=ignore, seed=settings.random_state) if able else None
     return {"view_agreement": steady, "silhouette": None if np.isnan(apart) else apart}
 
 

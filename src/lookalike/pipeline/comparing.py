@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from lookalike import errors, images, learn
 from lookalike.errors import LibraryError, LookalikeError, MissingExtraError, ModelError, SettingError
-from lookalike.library import HEADER, LibraryFolder
+from lookalike.library import HEADER, LibraryFolder, fingerprint
 from lookalike.pipeline.building import library_path
 from lookalike.pipeline.labels import labels_from
 from lookalike.pipeline.library import Library, open
@@ -38,7 +39,8 @@ class Comparison:
 
     folder: the pictures.
 
-    path: where the libraries are, one per model, ``MODEL.lookalike``.
+    path: where the libraries are, one per model, ``MODEL.lookalike``; that of a model from elsewhere is called by the
+    last part of its name.
 
     labels: what was scored against: ``folders``, the path of a CSV, or None.
 
@@ -46,10 +48,10 @@ class Comparison:
 
     table: a row per model. With labels, best ``precision_at_10`` first, it has the columns model, precision_at_10,
     knn_accuracy, map, acc, nmi, ari (these three of as many clusters as there are labels). Without, as listed, model,
-    view_agreement (share of an image's ten nearest that are also among those of another view of it), silhouette (of
-    the clusters, in the space that was clustered; NaN for one cluster). Then train_seconds; seconds, of everything but
-    reading the folder; peak_megabytes (10^6 bytes resident, of the process that built it; NaN where the system does not
-    tell); capped, whether the clock ended the training.
+    view_agreement (share of an image's ten nearest that are also among those of another view of it; NaN for a table of
+    embeddings, which has no encoder), silhouette (of the clusters, in the space that was clustered; NaN for one
+    cluster). Then train_seconds; seconds, of everything but reading the folder; peak_megabytes (10^6 bytes resident, of
+    the process that built it; NaN where the system does not tell); capped, whether the clock ended the training.
 
     skipped: models that could not be compared here, with the columns model and reason.
     """
@@ -81,7 +83,7 @@ def compare(
         The pictures; only read.
     models : names, optional
         Default: all of ``lookalike.learn.names()`` but ``talk``, which takes hours. A model that cannot run here, its
-        extra missing say, is left out, with the reason in ``skipped``.
+        extra or its files missing say, is left out, with the reason in ``skipped``.
     labels : "folders", path of a CSV, or None
         What to score against, as in ``Library.evaluate``; used for scoring only. Where the sub-folders give fewer than
         two labels, or with None, the scores are those that need no labels.
@@ -122,7 +124,7 @@ def compare(
     labels = _usable(labels, folder, progress)
     rows = []
     for name in [name for name in chosen if name not in skipped]:
-        job = {"folder": str(Path(folder).resolve()), "place": str(place / f"{name}.lookalike"), "labels": labels}
+        job = {"folder": str(Path(folder).resolve()), "place": str(place / library_name(name)), "labels": labels}
         try:
             found = _in_its_own_process({**job, "settings": chosen[name].as_dict()}, name, progress)
             rows.append({"model": name, **found})
@@ -133,9 +135,18 @@ def compare(
     table = pd.DataFrame(rows).astype(dict.fromkeys([*_scores(labels), "peak_megabytes"], "float64"))
     if labels is not None:
         table = table.sort_values(LABELLED[0], ascending=False, kind="stable", ignore_index=True)
-    libraries = {name: open(place / f"{name}.lookalike") for name in table["model"]}
+    libraries = {name: open(place / library_name(name)) for name in table["model"]}
     left_out = pd.DataFrame(list(skipped.items()), columns=["model", "reason"], dtype="str")
     return Comparison(Path(folder).resolve(), place, labels, libraries, table, left_out)
+
+
+def library_name(model: str) -> str:
+    """What the library of a model is called: by the model, or by the last of a path and what tells it from others."""
+    if not learn.elsewhere.kind(model):
+        return f"{model}.lookalike"
+    full = learn.elsewhere.located(model)
+    last = re.sub(r"[^\w.-]", "-", re.split(r"[/\\:]", full)[-1])[-80:]
+    return f"{last}-{fingerprint(full)[:8]}.lookalike"
 
 
 class _LeftOutError(Exception):
@@ -155,12 +166,12 @@ def _chosen(models: Sequence[str] | None) -> list[str]:
 
 
 def _unable(chosen: dict[str, Settings]) -> dict[str, str]:
-    """Models whose extra is missing, with the reason; SettingError when one does not take its settings."""
+    """Models whose extra or whose files are missing, and why; SettingError when one does not take its settings."""
     found = {}
     for name, settings in chosen.items():
         try:
             learn.check_settings(name, settings.model_settings)
-        except MissingExtraError as error:
+        except (MissingExtraError, ModelError) as error:
             found[name] = str(error)
     return found
 

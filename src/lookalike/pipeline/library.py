@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from lookalike import learn, organize, search
-from lookalike.errors import LibraryError, SettingError
+from lookalike.errors import LibraryError, ModelError, SettingError
 from lookalike.images import Pixels, Thumbnails, load
 from lookalike.library import LibraryFolder
 from lookalike.pipeline.indexing import index_of, kept_neighbors
@@ -165,7 +165,12 @@ class Library:
         return int(found[0])
 
     def encode(self, query: Query | Sequence[Query]) -> np.ndarray:
-        """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays."""
+        """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays.
+
+        A library of embeddings of one's own has only those of its images, by name or path; ModelError for others.
+        """
+        if not self.model.encodes:
+            return np.array(self.embeddings)[[self._known(one) for one in _several(query)]]
         return self.model.encode(self._seen(query))
 
     def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
@@ -175,7 +180,8 @@ class Library:
         whose file is as it was, and of a name, the embedding is at hand, and the model is not needed. A list of
         pictures gives one table with the number of the query in front. Distances are Euclidean, between embeddings of
         length 1: 0 is the same, 2 the opposite.
-        ImageError when a query cannot be read; SettingError when ``n`` is below 1.
+        ImageError when a query cannot be read; SettingError when ``n`` is below 1; ModelError for a picture outside
+        the library when its embeddings came without an encoder.
         """
         table = table_of(self.matches(query, n))
         return table if isinstance(query, (list, tuple)) else table.drop(columns="query")
@@ -289,10 +295,10 @@ class Library:
 
     def _embedded(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Embeddings float32 (m, dim) of the queries: those of images from the library, of others by the model."""
-        queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
+        queries = _several(query)
         rows = [self._row_of(one) for one in queries]
         strangers = [one for one, row in zip(queries, rows, strict=True) if row is None]
-        encoded = iter(self.encode(strangers) if strangers or not queries else ())
+        encoded = iter(self.encode(strangers) if strangers else ())
         return np.stack([next(encoded) if row is None else self.embeddings[row] for row in rows])
 
     def _row_of(self, query: Any) -> int | None:
@@ -318,11 +324,18 @@ class Library:
 
     def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Pictures as the model wants them: uint8 (m, size, size, 3)."""
-        queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
-        if not queries:
-            raise SettingError("query is an empty list; name at least one picture")
+        queries = _several(query)
         fit = self._files.facts("model").get("fit", self.settings.fit)  # not what a build under way is going to use
         return np.stack([load(one, size=self.model.size, fit=fit) for one in queries])
+
+    def _known(self, query: Any) -> int:
+        """The row of a query that must be an image of the library, by its name or its path."""
+        row = self._row_of(query)
+        if row is None:
+            what = str(query) if isinstance(query, (str, Path)) else "the query"
+            made_from = f"{self.path}, which was made from {self.model.name} and has no encoder for others"
+            raise ModelError(f"{what} is no image of {made_from}")
+        return row
 
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:
@@ -352,6 +365,13 @@ def table_of(matches: list[dict[str, np.ndarray]]) -> pd.DataFrame:
     return pd.concat(
         [pd.DataFrame({"query": number, **found}) for number, found in enumerate(matches)], axis=0
     ).reset_index(drop=True)
+
+
+def _several(query: Any) -> Sequence[Any]:
+    """The queries as a list; SettingError for an empty one."""
+    if isinstance(query, (list, tuple)) and not query:
+        raise SettingError("query is an empty list; name at least one picture")
+    return query if isinstance(query, (list, tuple)) else [query]
 
 
 def _without(facts: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lookalike.errors import SettingError
 from lookalike.images import FITS
-from lookalike.learn import DEFAULT, names
+from lookalike.learn import DEFAULT, elsewhere, home
 from lookalike.organize import CLUSTERINGS, PROJECTIONS
 
 SPACES = ("embedding", "manifold", "map")
@@ -17,7 +17,8 @@ MOST_SEEDS = 2**32
 class Settings:
     """How a library is made. Each setting can be given to ``build``; what is not given is what it was the last time.
 
-    model: what turns images into embeddings; ``lookalike.learn.names()`` lists them.
+    model: what turns images into embeddings: one of ``lookalike.learn.names()``, or from elsewhere
+        ``hf:NAME_OR_FOLDER``, ``FILE.onnx``, ``FILE.parquet`` or ``FILE.npy``, paths made absolute.
     model_settings: keyword arguments of the model, such as ``{"dim": 128, "beta": 4.0}``; forgotten with another model.
     fit: how an oblong picture becomes a square: ``squash``, ``pad`` or ``crop``.
     epochs: how often the training sees each image; None decides by the number of images. More is better, and slower.
@@ -41,7 +42,7 @@ class Settings:
     space: str = "manifold"
 
     def __post_init__(self) -> None:
-        _one_of("model", self.model, names())
+        home(self.model)
         _one_of("fit", self.fit, FITS)
         _one_of("projection", self.projection, PROJECTIONS)
         _one_of("method", self.method, CLUSTERINGS)
@@ -62,6 +63,8 @@ class Settings:
         known = {entry.name for entry in fields(cls)}
         if unknown := set(given) - known:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}")
+        if isinstance(given.get("model"), str):
+            given = {**given, "model": elsewhere.located(given["model"])}
         if given.get("model", kept.get("model")) != kept.get("model"):
             kept = {key: value for key, value in kept.items() if key != "model_settings"}
         return cls(**{key: value for key, value in kept.items() if key in known} | given)

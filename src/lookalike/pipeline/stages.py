@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lookalike import images, learn, organize, search
-from lookalike.errors import FolderError
+from lookalike.errors import FolderError, ModelError, SettingError
 from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline.given import embeddings_for
 from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.settings import Settings
 
@@ -39,7 +40,8 @@ ARRANGED = ("index", "map", "manifold", "clusters")
 RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
 """Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
 VERSIONED = ("lookalike", "torch", "numpy")
-"""Packages whose versions are kept with a model."""
+ALSO_VERSIONED = {"hf": ("transformers",), "onnx": ("onnxruntime",)}
+"""Packages whose versions are kept with a model, and with one from elsewhere."""
 
 
 class Stages:
@@ -101,22 +103,13 @@ class Stages:
         made_from = fingerprint(
             [self.files.facts("images")["content"], self._size, chosen.fit, learn.GENERATION],
             [chosen.model, chosen.model_settings, chosen.epochs, chosen.minutes, chosen.random_state],
+            *([self._source["source_hash"]] if self._source else []),
         )
 
         def make() -> Made:
-            trained = learn.train(
-                chosen.model,
-                images.Pixels(self.files.working),
-                self._slots,
-                seed=chosen.random_state,
-                epochs=chosen.epochs,
-                minutes=chosen.minutes,
-                settings=chosen.model_settings,
-                device=self.device,
-                checkpoint=self.files.training / made_from,
-                progress=self.progress,
-            )
-            facts = {"name": trained.name, "dim": trained.dim, "fit": chosen.fit, "versions": _versions()}
+            trained = self._from_table() if self._is_table else self._train(made_from)
+            facts: dict[str, Any] = {"name": trained.name, "dim": trained.dim, "size": trained.size, "fit": chosen.fit}
+            facts |= {**self._source, "versions": _versions(chosen.model)}
             return {"model": trained.save}, {**trained.facts, **facts}
 
         self._run("model", made_from, make)
@@ -127,6 +120,8 @@ class Stages:
 
         def make() -> Made:
             trained = learn.load_model(self.files.place("model", "model"), self.device)
+            if self._is_table:
+                return {"embeddings": trained.whitening.apply(self._given)}, {}
             pixels = images.Pixels(self.files.working)
             return {"embeddings": learn.embed(trained, pixels, self._slots, progress=self.progress)}, {}
 
@@ -201,9 +196,54 @@ class Stages:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
         return kept_neighbors(self.files) or self._found_neighbors()[0]
 
-    @property
+    def _train(self, made_from: str) -> learn.Trained:
+        chosen = self.settings
+        return learn.train(
+            chosen.model,
+            images.Pixels(self.files.working),
+            self._slots,
+            seed=chosen.random_state,
+            epochs=chosen.epochs,
+            minutes=chosen.minutes,
+            settings=chosen.model_settings,
+            device=self.device,
+            checkpoint=self.files.training / made_from,
+            progress=self.progress,
+        )
+
+    def _from_table(self) -> learn.Trained:
+        """What the user's own embeddings take instead of a training."""
+        chosen = self.settings
+        return learn.from_codes(chosen.model, self._given, seed=chosen.random_state, settings=chosen.model_settings)
+
+    @cached_property
     def _size(self) -> int:
-        return int(self.settings.model_settings.get("size", learn.image_size(self.settings.model)))
+        """Pixels a side; of an encoder whose files are gone what the library has of it."""
+        if "size" in self.settings.model_settings:
+            return int(self.settings.model_settings["size"])
+        try:
+            return learn.image_size(self.settings.model)
+        except (ModelError, SettingError):
+            known = self.files.facts("model") if self.files.has("model") else {}
+            if known.get("name") != self.settings.model or "size" not in known:
+                raise
+            return int(known["size"])
+
+    @cached_property
+    def _source(self) -> dict[str, str]:
+        """Where a model from elsewhere came from; empty for others."""
+        model = self.settings.model
+        return learn.elsewhere.source(model) if learn.elsewhere.kind(model) else {}
+
+    @property
+    def _is_table(self) -> bool:
+        return learn.elsewhere.kind(self.settings.model) == "table"
+
+    @cached_property
+    def _given(self) -> np.ndarray:
+        """The user's own embeddings of the images, float32 (n, d), in their order."""
+        rows = self.files.table("images", "images")["file_name"]
+        return embeddings_for(rows, learn.elsewhere.place(self.settings.model))
 
     @cached_property
     def _slots(self) -> np.ndarray:
@@ -246,8 +286,9 @@ class Stages:
         return RESTING.get(stage, ())
 
 
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in VERSIONED}}
+def _versions(model: str) -> dict[str, str]:
+    packages = (*VERSIONED, *ALSO_VERSIONED.get(learn.elsewhere.kind(model) or "", ()))
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
 def _content(table: pd.DataFrame) -> str:

@@ -18,6 +18,8 @@ from lookalike.show.sheet import Sheet
 
 PANEL, HEAD, GAP, LEGEND = 700, 100, 40, 300
 """Pixels: a panel's side, what is above it, what is between panels, and the width of the list of labels."""
+LONGEST = 40
+"""Characters of a model's name that fit above its map."""
 SCORES = {"precision_at_10": "precision at 10", "view_agreement": "agreement of views"}
 
 
@@ -56,14 +58,16 @@ def draw_approaches(comparison: Comparison, path: str | Path) -> Path:
 
 def _draw_panel(sheet: Sheet, corner: np.ndarray, model: str, told: str) -> None:
     left, top = int(corner[0]) + 20, int(corner[1]) + 62
-    sheet.text(model, left, top, size=30, weight="bold")
+    shown = model if len(model) <= LONGEST else f"…{model[1 - LONGEST :]}"
+    sheet.text(shown, left, top, size=30, weight="bold")
     sheet.text(told, left, top + 32, size=20, colour=FAINT_INK)
 
 
 def _told(row: dict[str, Any]) -> str:
     name, title = next((name, title) for name, title in SCORES.items() if name in row)
     clusters = ", colours are its clusters" if name == "view_agreement" else ""
-    return f"{title} {row[name]:.3f}, {row['seconds']:,.0f} s{clusters}"
+    score = f"{title} {row[name]:.3f}, " if row[name] == row[name] else ""  # NaN: not measured
+    return f"{score}{row['seconds']:,.0f} s{clusters}"
 
 
 def _colouring(comparison: Comparison) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -1,0 +1,87 @@
+"""Embeddings of the user's own, from a file: read, checked, and brought into the order of the images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lookalike.errors import SettingError
+
+NAMES, VECTORS = "file_name", "embedding"
+SHOWN = 3
+"""Names that an error shows."""
+
+
+def embeddings_for(file_names: Sequence[str] | pd.Series, path: Path) -> np.ndarray:
+    """Rows float32 (n, d) of the file, one for each of these images, in their order.
+
+    A Parquet file has a column ``file_name`` and the numbers in a column of lists, ``embedding`` where there are
+    several, or else in all its columns of numbers. A ``.npy`` (m, d) has the names beside it, one a line, in a text
+    file of the same name, ``.txt``. Rows of other names are left alone. SettingError when the file cannot be read as
+    such, an image has no row or several, or a number is not finite.
+    """
+    names, rows = _npy(path) if path.suffix.lower() == ".npy" else _parquet(path)
+    if len(names) != len(rows):
+        raise SettingError(f"{path} has {len(rows)} rows and {len(names)} names; each row needs one")
+    table, wanted = pd.Series(range(len(names)), index=names), pd.Index(file_names)
+    if (several := wanted[wanted.isin(table.index[table.index.duplicated()])]).size:
+        raise SettingError(f"{path} has several rows for {_some(several)}; each image needs one")
+    if (lacking := wanted[~wanted.isin(table.index)]).size:
+        raise SettingError(f"{path} has no row for {_some(lacking)}; names are relative to the folder, with /")
+    found: np.ndarray = rows[table.loc[wanted].to_numpy()]
+    if (wrong := wanted[~np.isfinite(found).all(1)]).size:
+        raise SettingError(f"{path} has numbers that are not finite for {_some(wrong)}")
+    return found
+
+
+def _parquet(path: Path) -> tuple[list[str], np.ndarray]:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SettingError(f"{path} cannot be read as Parquet: {error}") from None
+    if NAMES not in table:
+        raise SettingError(f"{path} has no column {NAMES}; it has {', '.join(map(str, table.columns))}")
+    return [str(name) for name in table[NAMES]], _vectors(table.drop(columns=NAMES), path)
+
+
+def _vectors(table: pd.DataFrame, path: Path) -> np.ndarray:
+    """The numbers (m, d): of a column of lists where there is one, else of all columns of numbers."""
+    lists = [name for name in table if len(table) and isinstance(table[name].iloc[0], (np.ndarray, list))]
+    if len(lists) > 1 and VECTORS in lists:
+        lists = [VECTORS]
+    if len(lists) > 1:
+        raise SettingError(f"{path} has several columns of lists, {', '.join(lists)}; call the one {VECTORS}")
+    values: Any = list(table[lists[0]]) if lists else table.select_dtypes("number").to_numpy()
+    return _numbers(values, path)
+
+
+def _npy(path: Path) -> tuple[list[str], np.ndarray]:
+    beside = path.with_suffix(".txt")
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SettingError(f"{path} cannot be read as an array of numbers: {error}") from None
+    try:
+        lines = beside.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, ValueError) as error:
+        raise SettingError(
+            f"{path} needs {beside.name} beside it, the file_name of each row, one a line ({error})"
+        ) from None
+    return [line.removesuffix("\r") for line in lines], _numbers(rows, path)
+
+
+def _numbers(values: Any, path: Path) -> np.ndarray:
+    try:
+        rows = np.asarray(values, np.float32)
+    except (TypeError, ValueError):
+        raise SettingError(f"{path} holds something else than equally many numbers for each name") from None
+    if rows.ndim != 2 or not rows.size:
+        raise SettingError(f"{path} holds an array {rows.shape}; expected a row of numbers for each name, (n, d)")
+    return rows
+
+
+def _some(names: pd.Index) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(repr(str(name)) for name in names[:SHOWN]) + more
