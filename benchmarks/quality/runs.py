@@ -39,14 +39,15 @@ def table(folder_set: str) -> str:
     runs = pd.read_json(RESULTS, lines=True)
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
-    rows = ["| model | runs | " + " | ".join(SCORES.values()) + " | train, s |", "|---" * (len(SCORES) + 3) + "|"]
+    scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
+    rows = ["| model | runs | " + " | ".join(scores.values()) + " | train, s |", "|---" * (len(scores) + 3) + "|"]
     for model in order:
         of_model = runs[runs["model"] == model]
         train = of_model["train"].mean()
         cells = [
             model,
             len(of_model),
-            *(spread(of_model[key]) for key in SCORES),
+            *(spread(of_model[key]) for key in scores),
             "" if train != train else f"{train:.0f}",
         ]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
