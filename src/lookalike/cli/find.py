@@ -41,7 +41,8 @@ def find(
     """
     opened = lookalike.open(library)
     queries = [picture(opened, name) for name in images]
-    found = opened.matches(queries, n)
+    known = [named(opened, name) for name in images]
+    found = opened.matches([query if name is None else name for name, query in zip(known, queries, strict=True)], n)
     if sheet:
         from lookalike import show
         from lookalike.pipeline.library import table_of
@@ -70,6 +71,11 @@ def picture(library: "lookalike.Library", name: str) -> Path | bytes:
         return _from_stdin()
     inside = library.folder / name
     return inside if not Path(name).exists() and inside.is_file() else Path(name)
+
+
+def named(library: "lookalike.Library", name: str) -> str | None:
+    """The name, where it is that of an image of the library and of no file here: the image is known, changed or not."""
+    return name if name != STDIN and not Path(name).exists() and (library.file_names == name).any() else None
 
 
 def by_query(names: list[str], found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -45,10 +45,10 @@ def cluster(points: ArrayLike, n_clusters: int, method: str = "kmeans", *, seed:
     batches of 10,000, the best of 3; Sculley, WWW 2010). `gmm` makes ellipsoids, a Gaussian mixture whose covariances
     have as much freedom as the rows can support. `ward` merges what is nearest, neighbours first (Ward, 1963), and
     finds uneven and winding clusters; above 20,000 rows it merges 2,000 k-means centres. `hdbscan` finds dense regions
-    and leaves the rest out (Campello et al., 2013): it decides by itself how many there are and ignores n_clusters; a region is at least half
-    the square root of n images; its time grows with n². From 50,000 rows on `gmm` and `hdbscan` look at 30,000 drawn at
-    random, and each other row goes to the likeliest cluster, or to that of the nearest of these rows. So no method's
-    memory grows with n², nor beyond that its time.
+    and leaves the rest out (Campello et al., 2013): it decides by itself how many there are and ignores n_clusters; a
+    region is at least half the square root of n images; its time grows with n². From 50,000 rows on `gmm` and `hdbscan`
+    look at 30,000 drawn at random, and each other row goes to the likeliest cluster, or to that of the nearest of these
+    rows. So no method's memory grows with n², nor beyond that its time.
 
     Args:
         points: floats (n, d), finite: an embedding, its `manifold` or a map.
