@@ -10,6 +10,7 @@ import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, Labels, LibraryPath
 from lookalike.cli.printing import answer, facts, note, readable, table
+from lookalike.cli.progress import progress_bars
 from lookalike.errors import ImageError
 
 STDIN = "-"
@@ -59,7 +60,9 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
     All between 0 and 1, higher is better: acc, nmi, ari and ami compare the clusters with the labels; the
     others look at the matches.
     """
-    answer(lookalike.open(library).evaluate(labels or "folders"), as_json, scores_text)
+    with progress_bars() as progress:
+        scores = lookalike.open(library).evaluate(labels or "folders", progress=progress)
+    answer(scores, as_json, scores_text)
 
 
 def picture(library: "lookalike.Library", name: str) -> Path | bytes:
