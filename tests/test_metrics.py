@@ -218,3 +218,26 @@ def test_a_label_of_one_image_is_no_query():
 def test_errors_say_what_was_expected(call, message):
     with pytest.raises(SettingError, match=message):
         call()
+
+
+def test_parts_change_nothing(monkeypatch):
+    rng = np.random.default_rng(3)
+    points, labels = rng.normal(size=(60, 4)).astype(np.float32), rng.integers(-1, 4, 60)
+    points[10:20] = points[:10]  # ties
+    neighbors = np.argsort(np.linalg.norm(points[:, None] - points, axis=2), axis=1, kind="stable")[:, :12]
+
+    def scores():
+        by_lists = [
+            score(neighbors, labels, 5) for score in (metrics.precision_at, metrics.recall_at, metrics.knn_accuracy)
+        ]
+        return [*by_lists, metrics.mean_average_precision(points, labels)]
+
+    whole = scores()
+    monkeypatch.setattr(metrics, "_BLOCK_ROWS", 7)
+    np.testing.assert_allclose(scores(), whole, rtol=1e-12)
+
+
+def test_progress_of_a_ranking_counts_the_queries(points):
+    calls = []
+    metrics.mean_average_precision(*points, n_queries=20, progress=lambda *call: calls.append(call))
+    assert calls == [("score", done, 20) for done in range(1, 21)]

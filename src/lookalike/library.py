@@ -272,7 +272,18 @@ def _without_links(path: Path) -> Path:
 
 
 def _columns(table: "pyarrow.Table") -> dict[str, np.ndarray]:
-    return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
+    """Arrow's own ``to_numpy`` would load pandas."""
+    return {name: _array(table.column(name).combine_chunks()) for name in table.column_names}
+
+
+def _array(column: "pyarrow.Array") -> np.ndarray:
+    from pyarrow.types import is_integer
+
+    if is_integer(column.type) and not column.null_count:
+        return np.from_dlpack(column)
+    values = np.empty(len(column), object)
+    values[:] = column.to_pylist()
+    return values
 
 
 def _read_table(path: Path, rows: Any) -> "pyarrow.Table":

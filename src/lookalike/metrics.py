@@ -5,7 +5,8 @@ Labels are integers, one per image; an image whose label is −1 has none and is
 larger is better.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from lookalike.errors import SettingError
 
 _NONE = -1
 _BLOCK_BYTES = 64 * 2**20
+_BLOCK_ROWS = 50_000
 
 Integers = NDArray[np.int64]
 
@@ -190,49 +192,63 @@ def knn_accuracy(neighbors: ArrayLike, labels: ArrayLike, k: int = 1) -> float:
 
 
 def mean_average_precision(
-    embeddings: ArrayLike, labels: ArrayLike, *, n_queries: int | None = None, seed: int = 0
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_queries: int | None = None,
+    seed: int = 0,
+    progress: Callable[..., None] | None = None,
 ) -> float:
     """Average precision of ranking all other images by Euclidean distance, averaged over the queries (mAP).
 
     The average precision of a query is the mean, over the images with its label, of the share of right images among
     all that are at most as far away (scikit-learn's `average_precision_score`; ties are so taken together, and the
-    order of rows does not matter). An image whose label no other image has is no query. It costs n² distances and n
-    sorts in blocks of bounded memory: some seconds for 10,000 images, minutes for 100,000.
+    order of rows does not matter). An image whose label no other image has is no query. It costs n distances and a sort
+    for each query, in blocks of bounded memory: some seconds for all of 10,000 images, minutes for those of 100,000.
 
     Args:
         embeddings: floats (n, d).
         labels: integers (n,); images without one (−1) are neither queries nor ranked.
         n_queries: judge only so many queries, drawn at random; None takes all. More give a steadier figure.
         seed: which queries are drawn.
+        progress: is called as `progress("score", done, total)`.
 
     Raises:
         SettingError: shapes that do not fit, n_queries below 1, or no label with two images.
     """
-    points = np.asarray(embeddings, np.float64)
+    points = np.asarray(embeddings)
     truth = np.asarray(labels)
     if points.ndim != 2 or truth.shape != points.shape[:1]:
         raise SettingError(f"embeddings {points.shape} and labels {truth.shape} do not fit: expected (n, d) and (n,)")
     if n_queries is not None and n_queries < 1:
         raise SettingError(f"n_queries is {n_queries}, expected a positive number or None")
-    points, truth = points[truth != _NONE], truth[truth != _NONE]
+    if not (truth != _NONE).all():
+        points, truth = points[truth != _NONE], truth[truth != _NONE]
     _, label, size = np.unique(truth, return_inverse=True, return_counts=True)
     queries = np.flatnonzero(size[label] > 1) if len(truth) else np.empty(0, np.int64)
     if not len(queries):
         raise SettingError("no two images share a label, so a ranking cannot be judged: check the labels")
     if n_queries is not None and n_queries < len(queries):
         queries = np.sort(np.random.default_rng(seed).choice(queries, n_queries, replace=False))
-    return float(np.mean(list(_average_precisions(points, truth, queries))))
+    found = []
+    for precision in _average_precisions(points, truth, queries):
+        found.append(precision)
+        if progress:
+            progress("score", len(found), len(queries))
+    return float(np.mean(found))
 
 
-def _average_precisions(points: NDArray[np.float64], truth: Integers, queries: Integers) -> Iterator[float]:
+def _average_precisions(points: NDArray[Any], truth: Integers, queries: Integers) -> Iterator[float]:
     """The average precision of each query, in turn."""
-    points = points - points.mean(axis=0)
-    squares = (points**2).sum(axis=1)
+    centre = points.mean(axis=0, dtype=np.float64)
+    squares = np.concatenate([(part**2).sum(axis=1) for _, part in _centred(points, centre)])
     grain = max(1e-11 * squares.max(), np.finfo(np.float64).tiny)  # rounding of the products must not break ties
     step = max(1, _BLOCK_BYTES // (8 * len(points)))
     for start in range(0, len(queries), step):
         block = queries[start : start + step]
-        distances = squares + squares[block, None] - 2 * points[block] @ points.T  # squared, (block, n)
+        asked, distances = points[block] - centre, np.empty((len(block), len(points)))
+        for rows, part in _centred(points, centre):
+            distances[:, rows] = squares[rows] + squares[block, None] - 2 * asked @ part.T  # squared, (block, n)
         distances = np.rint(distances / grain)
         for query, row in zip(block, distances, strict=True):
             right = truth == truth[query]
@@ -243,15 +259,26 @@ def _average_precisions(points: NDArray[np.float64], truth: Integers, queries: I
             yield float(np.mean(hits / np.searchsorted(others, relevant, side="right")))
 
 
+def _centred(points: NDArray[Any], centre: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """All the points from their centre in double precision, in parts: which rows, and these."""
+    for start in range(0, len(points), _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        yield rows, points[rows] - centre
+
+
 def _ranked_labels(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[Integers, NDArray[np.bool_], Integers]:
     """Labels of the first k labelled others (q, k), which of these places are filled (q, k), and the queries' (q,)."""
     lists, truth = _lists(neighbors, labels, k)
     queries = np.flatnonzero(truth != _NONE)
-    lists = lists[queries]
-    counted = (lists != queries[:, None]) & (truth[lists] != _NONE)
-    order = np.argsort(~counted, axis=1, kind="stable")[:, :k]  # what counts first, in its order
-    ranked = np.take_along_axis(counted, order, axis=1)
-    matches = truth[np.take_along_axis(lists, order, axis=1)]
+    places = len(queries), min(k, lists.shape[1])
+    matches, ranked = np.empty(places, truth.dtype), np.empty(places, np.bool_)
+    for start in range(0, len(queries), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        near = lists[queries[part]]
+        counted = (near != queries[part, None]) & (truth[near] != _NONE)
+        order = np.argsort(~counted, axis=1, kind="stable")[:, :k]  # what counts first, in its order
+        ranked[part] = np.take_along_axis(counted, order, axis=1)
+        matches[part] = truth[np.take_along_axis(near, order, axis=1)]
     judged = ranked.any(axis=1)
     if not judged.any():
         raise SettingError("no image has a label and a labelled neighbor: check the labels")
@@ -270,9 +297,14 @@ def _lists(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[Integers, I
 
 def _others(lists: Integers, queries: Integers, k: int) -> Integers:
     """The first k of each list (q, m) that are not the query itself: (q, k), −1 where there are no more."""
-    others = lists != queries[:, None]
-    order = np.argsort(~others, axis=1, kind="stable")[:, :k]
-    return np.where(np.take_along_axis(others, order, axis=1), np.take_along_axis(lists, order, axis=1), _NONE)
+    found = np.empty((len(lists), min(k, lists.shape[1])), lists.dtype)
+    for start in range(0, len(lists), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        others = lists[part] != queries[part, None]
+        order = np.argsort(~others, axis=1, kind="stable")[:, :k]
+        near = np.take_along_axis(lists[part], order, axis=1)
+        found[part] = np.where(np.take_along_axis(others, order, axis=1), near, _NONE)
+    return found
 
 
 def _labelled(clusters: ArrayLike, labels: ArrayLike) -> tuple[Integers, Integers]:

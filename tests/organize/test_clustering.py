@@ -209,3 +209,9 @@ def test_typical_images_are_nearest_to_the_centre():
 def test_errors_say_what_was_expected(call, message):
     with pytest.raises(SettingError, match=message):
         call(np.random.default_rng(0).normal(size=(20, 3)) + 1)
+
+
+def test_progress_counts_the_numbers_tried():
+    calls = []
+    choose_k(blobs(3)[0], k_range=[2, 3, 5], progress=lambda *call: calls.append(call))
+    assert calls == [("cluster", tried, 3, f"trying {k}") for tried, k in enumerate([2, 3, 5])]

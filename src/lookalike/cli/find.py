@@ -10,6 +10,7 @@ import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, Labels, LibraryPath
 from lookalike.cli.printing import answer, facts, note, readable, table
+from lookalike.cli.progress import progress_bars
 from lookalike.errors import ImageError
 
 STDIN = "-"
@@ -41,7 +42,8 @@ def find(
     """
     opened = lookalike.open(library)
     queries = [picture(opened, name) for name in images]
-    found = opened.matches(queries, n)
+    known = [named(opened, name) for name in images]
+    found = opened.matches([query if name is None else name for name, query in zip(known, queries, strict=True)], n)
     if sheet:
         from lookalike import show
         from lookalike.pipeline.library import table_of
@@ -58,7 +60,9 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
     All between 0 and 1, higher is better: acc, nmi, ari and ami compare the clusters with the labels; the
     others look at the matches.
     """
-    answer(lookalike.open(library).evaluate(labels or "folders"), as_json, scores_text)
+    with progress_bars() as progress:
+        scores = lookalike.open(library).evaluate(labels or "folders", progress=progress)
+    answer(scores, as_json, scores_text)
 
 
 def picture(library: "lookalike.Library", name: str) -> Path | bytes:
@@ -70,6 +74,11 @@ def picture(library: "lookalike.Library", name: str) -> Path | bytes:
         return _from_stdin()
     inside = library.folder / name
     return inside if not Path(name).exists() and inside.is_file() else Path(name)
+
+
+def named(library: "lookalike.Library", name: str) -> str | None:
+    """The name, where it is that of an image of the library and of no file here: the image is known, changed or not."""
+    return name if name != STDIN and not Path(name).exists() and (library.file_names == name).any() else None
 
 
 def by_query(names: list[str], found: list[dict[str, Any]]) -> list[dict[str, Any]]:

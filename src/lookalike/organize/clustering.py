@@ -89,7 +89,12 @@ class Choice:
 
 
 def choose_k(
-    points: ArrayLike, *, seed: int = 0, k_range: Sequence[int] | None = None, method: str = "kmeans"
+    points: ArrayLike,
+    *,
+    seed: int = 0,
+    k_range: Sequence[int] | None = None,
+    method: str = "kmeans",
+    progress: Callable[..., None] | None = None,
 ) -> Choice:
     """Choose how many clusters by the silhouette (Rousseeuw, 1987): how much closer rows are to their own cluster.
 
@@ -104,6 +109,7 @@ def choose_k(
         seed: which rows are looked at, and of the clustering.
         k_range: the numbers to try; None takes all from 2 to 20, then every tenth more, up to √n or 50.
         method: as in `cluster`, but for "hdbscan", which decides by itself.
+        progress: is called as `progress("cluster", done, total, note)`.
 
     Raises:
         SettingError: a number to try below 2 or not below n, "hdbscan", and what `cluster` raises.
@@ -123,7 +129,9 @@ def choose_k(
     rows = rows[np.sort(random.permutation(len(rows))[:_CLUSTERED])]
     samples = [np.sort(random.permutation(len(rows))[:_JUDGED]) for _ in range(_ROUNDS)]
     judged = []
-    for k in numbers if np.ptp(rows, axis=0).any() else []:
+    for tried, k in enumerate(numbers if np.ptp(rows, axis=0).any() else []):
+        if progress:
+            progress("cluster", tried, len(numbers), f"trying {k}")
         if k < len(rows):
             clusters = cluster(rows, k, method, seed=seed)
             judged.append((k, *_silhouette(rows, clusters, samples)))

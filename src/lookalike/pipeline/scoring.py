@@ -1,6 +1,6 @@
 """How good a library is: its clusters and its search against labels, and its search without any."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +18,9 @@ NEAREST = 10
 """How far down the list of an image's nearest the scores look."""
 LISTED = 51
 """Neighbours that are listed, itself included: ten labelled ones should be among them where some have no label."""
-MOST_QUERIES = 5_000
-"""Images for which the mean average precision is computed, which takes a full ranking of each."""
+MOST_QUERIES, FEWEST_QUERIES, MOST_RANKED = 5_000, 500, 250_000_000
+"""Images for which the mean average precision is computed, which takes a full ranking of each: 5,000, of more than
+50,000 images so many fewer that no more distances are sorted, but 500."""
 MOST_VIEWED = 1_000
 """Images of which another view is taken."""
 BATCH = 128
@@ -36,16 +37,19 @@ def cluster_scores(clusters: np.ndarray, codes: np.ndarray) -> dict[str, float]:
     }
 
 
-def search_scores(nearest: np.ndarray, embeddings: np.ndarray, codes: np.ndarray) -> dict[str, float]:
+def search_scores(
+    nearest: np.ndarray, embeddings: np.ndarray, codes: np.ndarray, progress: Callable[..., None] | None = None
+) -> dict[str, float]:
     """How well images with a label, numbers (n,), find each other by embeddings (n, dim): ``nearest`` (n, k)."""
     neighbors = np.asarray(nearest)[:, :LISTED]
     k = min(NEAREST, neighbors.shape[1] - 1)
+    queries = min(MOST_QUERIES, max(FEWEST_QUERIES, MOST_RANKED // len(codes)))
     return {
         "precision_at_10": metrics.precision_at(neighbors, codes, k),
         "recall_at_10": metrics.recall_at(neighbors, codes, k),
         "knn_accuracy": metrics.knn_accuracy(neighbors, codes, 1),
         "knn_accuracy_10": metrics.knn_accuracy(neighbors, codes, k),
-        "map": metrics.mean_average_precision(embeddings, codes, n_queries=MOST_QUERIES),
+        "map": metrics.mean_average_precision(embeddings, codes, n_queries=queries, progress=progress),
     }
 
 

@@ -182,7 +182,9 @@ class Stages:
             facts: dict[str, Any] = {"method": chosen.method, "space": chosen.space, "n_clusters": chosen.n_clusters}
             n_clusters = chosen.n_clusters
             if n_clusters == "auto" and chosen.method != "hdbscan":
-                choice = organize.choose_k(points, seed=chosen.random_state, method=chosen.method)
+                choice = organize.choose_k(
+                    points, seed=chosen.random_state, method=chosen.method, progress=self.progress
+                )
                 n_clusters, facts["silhouette"] = choice.n_clusters, choice.curve.to_dict("list")
             wanted = min(int(n_clusters), len(points)) if n_clusters != "auto" else 1
             found = organize.cluster(points, wanted, chosen.method, seed=chosen.random_state)
