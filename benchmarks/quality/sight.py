@@ -10,6 +10,7 @@ as wrong matches. Also how an oblong picture is best fitted to the square. Resul
 import argparse
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -17,14 +18,18 @@ import torch
 from torch import Tensor
 
 from lookalike.images import FITS, Pixels, decode_folder, scan
+from lookalike.learn import sight as module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.device import in_parallel
+from lookalike.learn.patches import Patches
 from lookalike.learn.siamese import IGNORED
-from lookalike.learn.sight import Sight
+from lookalike.learn.sight import ROUNDS, Sight
 from lookalike.learn.whitening import Block, Whitening
 from lookalike.pipeline.labels import labels_from
 from lookalike.search import ExactIndex
 
-NEIGHBORS = (0.0, 0.5, 1.0, 30.0)
+NEIGHBORS = (0.0, 0.3, 0.6, 1.2, 30.0)
+DEFAULT = 0.6
 
 
 def main() -> None:
@@ -36,24 +41,36 @@ def main() -> None:
     squashed, labels = decoded(options, "squash")
     print("| step | P@10 | 1-NN |\n|---|---|---|")
     for name, describe in DESCRIPTORS.items():
-        described = torch.cat([describe(few) for few in torch.split(squashed, 128)]).numpy()
+        described = in_parallel(describe(squashed), squashed, 32).numpy()
         for shrinkage in (0.02, 1.0):
             row(f"{name}, whitened, shrinkage {shrinkage}", whitened(described, shrinkage), labels)
     for neighbors in NEIGHBORS:
         row(f"sight, neighbors={neighbors}", seen(squashed, IGNORED, neighbors), labels)
-    row("sight, ignore=none", seen(squashed, (), 0.5), labels)
-    row("sight, rotation ignored too", seen(squashed, (*IGNORED, "rotation"), 0.5), labels)
-    row("sight, color ignored too", seen(squashed, (*IGNORED, "color"), 0.5), labels)
+    for left_out in ("patches", "coarse", "fine", "colour"):
+        row(f"sight without {left_out}", seen(squashed, IGNORED, DEFAULT, without=left_out), labels)
+    row("sight, neighbours looked for once", seen(squashed, IGNORED, DEFAULT, rounds=1), labels)
+    row("sight, ignore=none", seen(squashed, (), DEFAULT), labels)
+    row("sight, rotation ignored too", seen(squashed, (*IGNORED, "rotation"), DEFAULT), labels)
+    row("sight, color ignored too", seen(squashed, (*IGNORED, "color"), DEFAULT), labels)
     for fit in FITS:
-        row(f"sight, fit={fit}", seen(decoded(options, fit)[0], IGNORED, 0.5), labels)
+        row(f"sight, fit={fit}", seen(decoded(options, fit)[0], IGNORED, DEFAULT), labels)
+
+
+def learned_patches(images: Tensor) -> Patches:
+    """Patches that know their words."""
+    patches = Patches(mirrored=True)
+    patches.prepare(images)
+    return patches
 
 
 DESCRIPTORS = {
-    "gradients in 8x8 cells": lambda few: oriented_gradients(few, 8, mirrored=False),
-    "the same, mirror-symmetric": lambda few: oriented_gradients(few, 8, mirrored=True),
-    "gradients in 4x4 cells": lambda few: oriented_gradients(few, 16, mirrored=True),
-    "colours in 8x8 cells": lambda few: colour_layout(few, 8, mirrored=True),
+    "gradients in 8x8 cells": lambda images: lambda few: oriented_gradients(few, 8, mirrored=False),
+    "the same, mirror-symmetric": lambda images: lambda few: oriented_gradients(few, 8, mirrored=True),
+    "gradients in 4x4 cells": lambda images: lambda few: oriented_gradients(few, 16, mirrored=True),
+    "patches": learned_patches,
+    "colours in 8x8 cells": lambda images: lambda few: colour_layout(few, 8, mirrored=True),
 }
+"""What each makes of images, when it has seen those of the folder."""
 
 
 def decoded(options: argparse.Namespace, fit: str) -> tuple[Tensor, np.ndarray]:
@@ -75,11 +92,16 @@ def whitened(described: np.ndarray, shrinkage: float) -> np.ndarray:
 
 
 @torch.no_grad()
-def seen(images: Tensor, ignore: tuple[str, ...], neighbors: float) -> np.ndarray:
-    """Embeddings of sight alone."""
+def seen(
+    images: Tensor, ignore: tuple[str, ...], neighbors: float, *, without: str = "", rounds: int = ROUNDS
+) -> np.ndarray:
+    """Embeddings of sight alone, maybe with a descriptor of no weight."""
     torch.manual_seed(0)
     sight = Sight(128, 64, ignore, neighbors)
-    sight.prepare(images)
+    if without:
+        sight.parts[without] = (1, 0.0)
+    with mock.patch.object(module, "ROUNDS", rounds):
+        sight.prepare(images)
     codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()
     return Whitening.fit(codes, 128, [Block(128, 1.0, np.inf)]).apply(codes)
 
