@@ -13,7 +13,9 @@ from lookalike import learn, organize, search
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import Pixels, Thumbnails, load
 from lookalike.library import LibraryFolder
+from lookalike.pipeline.editing import Clustering, Editing, current
 from lookalike.pipeline.labels import label_codes, labels_from
+from lookalike.pipeline.layouts import keep_layout, kept_layout
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import NEIGHBORS, Progress, Stages
@@ -26,7 +28,7 @@ def open(path: str | Path, *, device: str = "auto") -> "Library":
     return Library(LibraryFolder(path), device=device)
 
 
-class Library:
+class Library(Editing):
     """A folder of pictures that has been looked at: its images, its clusters, its map, and what looks like what.
 
     Made by `lookalike.build` or `lookalike.open`. It shows the state that was committed when it was opened.
@@ -91,12 +93,17 @@ class Library:
     @property
     def clusters(self) -> np.ndarray:
         """int32 (n,); -1 is none."""
-        return np.array(self._files.array("clusters", "clusters"))
+        return self._clustering.clusters
 
     @property
     def cluster_names(self) -> dict[int, str]:
         """What each cluster is called."""
-        return {int(number): name for number, name in self._files.facts("clusters")["names"].items()}
+        return self._clustering.names
+
+    @property
+    def kept_clusters(self) -> list[int]:
+        """Clusters that were edited by hand, which clustering again leaves as they are."""
+        return sorted(self._clustering.kept)
 
     @cached_property
     def model(self) -> learn.Trained:
@@ -191,10 +198,23 @@ class Library:
         return self._redo("map", {"projection": projection} if projection else {}, progress)
 
     def project(self, projection: str, *, progress: Progress | None = None) -> np.ndarray:
-        """Another layout, float32 (n, 2), without changing the library's map."""
-        embeddings, seed = np.array(self.embeddings), self.settings.random_state
-        neighbors = None if projection == "pca" else self._index.neighbors(min(NEIGHBORS, len(embeddings)))
-        return organize.project(embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
+        """A layout, float32 (n, 2), beside the library's map, which stays as it is: ``pca``, ``tsne``, ``umap``, or
+        ``grid``, the map with every image in a cell of its own.
+
+        It is made once and kept in the library, unless another process is writing to it.
+        """
+        known = kept_layout(self._files, projection, self.settings)
+        if known is not None:
+            return known
+        if projection == "grid":
+            layout = organize.grid(np.array(self.layout))
+        else:
+            embeddings, seed = np.array(self.embeddings), self.settings.random_state
+            neighbors = None if projection == "pca" else self._index.neighbors(min(NEIGHBORS, len(embeddings)))
+            layout = organize.project(embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
+        keep_layout(self._files, projection, self.settings, layout)
+        self._forget_clusters()
+        return layout
 
     def typical(self, n: int = 12) -> dict[int, np.ndarray]:
         """Rows of the ``n`` images nearest to each cluster's centre, nearest first."""
@@ -272,6 +292,16 @@ class Library:
                 result[stage] = round(sum(spent.get(part, 0.0) for part in parts), 3)
         return {**result, "total": round(sum(result.values()), 3)}
 
+    def refresh(self) -> "Library":
+        """Takes up what has been committed since it was opened, by this process or another."""
+        self._files.refresh()
+        return self._forget()
+
+    def _forget(self) -> "Library":
+        for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index", "_clustering"):
+            self.__dict__.pop(name, None)
+        return self
+
     def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Pictures as the model wants them: uint8 (m, size, size, 3)."""
         queries: Sequence[Any] = query if isinstance(query, (list, tuple)) else [query]
@@ -283,6 +313,10 @@ class Library:
     @cached_property
     def _rows(self) -> pd.DataFrame:
         return self._files.table("images", "images")
+
+    @cached_property
+    def _clustering(self) -> Clustering:
+        return current(self._files)
 
     @cached_property
     def _index(self) -> search.ExactIndex:
@@ -299,8 +333,7 @@ class Library:
                 getattr(Stages(self._files, chosen, device=self._device, progress=progress), stage)()
                 self._files.note(settings=chosen.as_dict())
         finally:
-            for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index"):
-                self.__dict__.pop(name, None)
+            self._forget()
         return self
 
 
