@@ -11,8 +11,8 @@ import pandas as pd
 
 from lookalike import learn, organize, search
 from lookalike.errors import LibraryError, SettingError
-from lookalike.images import Pixels, Thumbnails, load
-from lookalike.library import LibraryFolder
+from lookalike.images import Atlas, Pixels, Thumbnails, decoded_so_far, load
+from lookalike.library import ROOTS, LibraryFolder
 from lookalike.pipeline.editing import Clustering, Editing, current
 from lookalike.pipeline.labels import label_codes, labels_from
 from lookalike.pipeline.layouts import keep_layout, kept_layout
@@ -20,6 +20,10 @@ from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import NEIGHBORS, Progress, Stages
 
+HELD = ("images", "skipped", "model", "thumbnails", "_rows", "_index", "_clustering")
+"""What a library keeps in memory of what it has read."""
+WAY = ("images", "model", "embeddings", "index", "map", "clusters")
+"""The stages that a library is built in."""
 Query = str | Path | bytes | IO[bytes] | np.ndarray
 
 
@@ -162,7 +166,7 @@ class Library(Editing):
         the query in front. Distances are Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite.
         ImageError when a query cannot be read; SettingError when ``n`` is below 1.
         """
-        rows, distances = self._index.search(self.encode(query), n)
+        rows, distances = self.nearest(self.encode(query), n)
         names = self.file_names
         clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
         tables = [
@@ -182,6 +186,15 @@ class Library(Editing):
             if isinstance(query, (list, tuple))
             else tables[0].drop(columns="query")
         )
+
+    def nearest(self, embeddings: np.ndarray, n: int = 10) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of the ``n`` images nearest to each embedding (m, dim), int64 (m, n), and distances (m, n)."""
+        return self._index.search(embeddings, n)
+
+    def neighbors(self, n: int = 10) -> tuple[np.ndarray, np.ndarray]:
+        """Of every image the rows of its ``n`` nearest others, int64 (N, n), and their distances, nearest first."""
+        rows, distances = self._index.neighbors(n + 1)
+        return rows[:, 1:], distances[:, 1:]
 
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> "Library":
         """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.
@@ -292,13 +305,33 @@ class Library(Editing):
                 result[stage] = round(sum(spent.get(part, 0.0) for part in parts), 3)
         return {**result, "total": round(sum(result.values()), 3)}
 
+    @property
+    def version(self) -> int:
+        """Grows with everything that is committed to the library."""
+        return int(self._files.header["generation"])
+
+    def building(self) -> dict[str, Any]:
+        """How far a build has come: ``stages``, whether each is done; ``decoded`` of ``files`` while it decodes."""
+        stages = {
+            stage: self._files.has(stage) for stage in ("images", "model", "embeddings", "index", "map", "clusters")
+        }
+        decoded, files = decoded_so_far(self._files.working)
+        return {"stages": stages, "finished": all(stages.values()), "decoded": decoded, "files": files}
+
+    def atlas(self, order: np.ndarray, *, tile: int) -> Atlas:
+        """The small pictures of the rows in ``order``, int (m,), side by side in large sheets."""
+        return Atlas(self._files.working, self.slots[order], tile=tile)
+
     def refresh(self) -> "Library":
         """Takes up what has been committed since it was opened, by this process or another."""
+        before = self._files.header["stages"]
         self._files.refresh()
-        return self._forget()
+        after = self._files.header["stages"]
+        same = all(before.get(stage) == after.get(stage) for stage in ROOTS)
+        return self._forget(*(("images", "_clustering") if same else HELD))
 
-    def _forget(self) -> "Library":
-        for name in ("images", "skipped", "model", "thumbnails", "_rows", "_index", "_clustering"):
+    def _forget(self, *names: str) -> "Library":
+        for name in names:
             self.__dict__.pop(name, None)
         return self
 
@@ -333,7 +366,7 @@ class Library(Editing):
                 getattr(Stages(self._files, chosen, device=self._device, progress=progress), stage)()
                 self._files.note(settings=chosen.as_dict())
         finally:
-            self._forget()
+            self._forget(*HELD)
         return self
 
 
