@@ -34,7 +34,7 @@ def serve(
         typer.Option("--browser/--no-browser", help="Whether to open the page in the browser."),
     ] = None,
 ) -> None:
-    """Opens the folder as a map of its own pictures, in the browser.
+    """Opens the folder as a map of its pictures.
 
     The page shows the library, searches, edits the clusters and saves selections. It is served from this machine to
     this machine and fetches nothing from elsewhere. A library that is still being built fills up as the build goes on.

@@ -206,6 +206,14 @@ class Library(Editing):
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")
         return self._redo("clusters", settings, progress)
 
+    def silhouette(self) -> pd.DataFrame:
+        """The evidence for the number of clusters: k, silhouette and spread, as `organize.choose_k` judges them."""
+        settings = self.settings
+        stage = {"embedding": "embeddings"}.get(settings.space, settings.space)
+        method = "kmeans" if settings.method == "hdbscan" else settings.method
+        points = self._files.array(stage, stage)
+        return organize.choose_k(points, seed=settings.random_state, method=method).curve
+
     def map(self, projection: str | None = None, *, progress: Progress | None = None) -> "Library":
         """Lays the map out again: ``tsne``, ``umap`` or ``pca``; None leaves it as it is, once there is one."""
         return self._redo("map", {"projection": projection} if projection else {}, progress)

@@ -120,6 +120,14 @@ def clusters(served: Held) -> dict[str, Any]:
         return served.once("clusters", library.version, lambda: _clusters(library))
 
 
+@routes.get("/silhouette")
+def silhouette(served: Held) -> dict[str, Any]:
+    """The evidence for the number of clusters: k and silhouette (−1 to 1, larger is better). May take a minute."""
+    with served.working("cluster") as library:
+        key = (content(library), library.settings.space, library.settings.method)
+        return served.once("silhouette", key, lambda: _document(library.silhouette().to_dict("list")))
+
+
 @routes.get("/atlas/{sheet}", response_class=Response, responses=PICTURE)
 def atlas_sheet(served: Held, sheet: Annotated[int, Path(ge=0, lt=2**31)]) -> Response:
     """A sheet of the atlas: small square pictures in the order of rank."""
@@ -152,6 +160,14 @@ def image(served: Held, row: Row) -> dict[str, Any]:
         _check_rows(library, [row])
         found = library.images.iloc[row].drop("embedding", errors="ignore").to_dict()
         return _document({"row": row, **found})
+
+
+@routes.get("/images/{row}/thumbnail", response_class=Response, responses=PICTURE)
+def thumbnail(served: Held, row: Row) -> Response:
+    """The thumbnail of an image, longest side 128 pixels."""
+    with served.reading() as library:
+        _check_rows(library, [row])
+        return _jpeg(library.thumbnails.jpeg(int(library.slots[row])))
 
 
 @routes.get("/images/{row}/preview", response_class=Response, responses=PICTURE)
