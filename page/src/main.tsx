@@ -1,6 +1,6 @@
 /** The page: the map, and what lies over it. */
 
-import { effect, useComputed, useSignal } from "@preact/signals";
+import { effect, signal, useComputed, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "./api";
@@ -25,7 +25,7 @@ function Page() {
   const [width, height] = size.value, side = wide.value;
   const insets = {
     left: side && app.panel.value ? Math.min(344, width * 0.36) : 0, right: side && app.query.value ? Math.min(384, width * 0.36) : 0,
-    top: side ? 64 : 108, bottom: !side && (app.panel.value || app.query.value) ? height * 0.5 : app.selection.value.size ? 76 : 16,
+    top: side ? 64 : width <= 420 ? 156 : 108, bottom: !side && (app.panel.value || app.query.value) ? height * 0.5 : app.selection.value.size ? 76 : 16,
   };
   return (
     <>
@@ -42,7 +42,6 @@ function Page() {
   );
 }
 
-import { signal } from "@preact/signals";
 const size = signal<[number, number]>([innerWidth, innerHeight]);
 addEventListener("resize", () => (size.value = [innerWidth, innerHeight]));
 
@@ -96,7 +95,7 @@ function Selection() {
   };
   return (
     <section class="selection card" aria-label={texts.selection}>
-      <b aria-live="polite">{texts.selected(chosen.size)}</b>
+      <b aria-live="polite">{texts.selected(chosen.size)}</b><span class="faint">{texts.saveAs}</span>
       <div class="segments" role="group" aria-label={texts.saveAs}>
         <button onClick={() => app.save("csv")}>CSV</button><button onClick={() => app.save("jsonl")}>JSONL</button>
         <button onClick={() => app.save("zip")}>ZIP</button><button onClick={links}>{texts.saveLinks}</button>

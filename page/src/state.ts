@@ -107,8 +107,7 @@ async function read() {
   const now = await api.state();
   state.value = now;
   if (!now.stages.images) return;
-  const [info, read] = await Promise.all([api.about(), api.points()]);
-  const groups = now.stages.clusters ? await api.clusters() : null;
+  const [info, read, groups] = await Promise.all([api.about(), api.points(), now.stages.clusters ? api.clusters() : null]);
   const same = about.value?.content === info.content;
   batch(() => {
     const old = about.value;

@@ -87,7 +87,7 @@ export const texts = {
   } as Record<string, string>,
   facts: {
     folder: "Folder", library: "Library", images: "Images", skipped: "Skipped files", model: "Model", dim: "Numbers per image",
-    steps: "Steps", capped: "Ended by the clock", created: "Made", seconds: "Seconds", settings: "Settings",
+    steps: "Steps", capped: "Ended by the clock", created: "Made", seconds: "Seconds", total: "Seconds in all", settings: "Settings",
   },
   yes: "yes",
   loss: "Terms of the loss, by step",
@@ -118,7 +118,7 @@ export const texts = {
   selection: "Selection",
   selected: (n: number) => `${images(n)} selected`,
   clearSelection: "Clear the selection",
-  saveAs: "Save",
+  saveAs: "Save as",
   saveLinks: "Links",
   linksTitle: "A folder of links",
   linksLabel: "Name of the folder, made where the server was started",

@@ -311,7 +311,8 @@ def test_an_address_holds_view_filter_query_and_selection(visit, library, wait):
     page.keyboard.press("/")
     page.keyboard.type("s")
     page.get_by_role("button", name="Zoom in").click()
-    drag(page, rectangle((420, 120), (800, 500)), shift=True)
+    settle(page, wait)
+    drag(page, rectangle((380, 110), (1180, 740)), shift=True)
     page.mouse.click(*place(page, 4))
     page.locator("aside.right .thumb").first.wait_for()
     settle(page, wait)
@@ -358,7 +359,7 @@ def test_every_control_has_a_name_and_lies_on_the_screen(visit, width, height, s
         page.get_by_role("button", name="Show clusters and filters").click()
     page.wait_for_timeout(300)
     nameless = """[...document.querySelectorAll('button, input, select, summary, canvas, a')].filter(it =>
-        it.getAttribute('aria-hidden') !== 'true' && !(it.getAttribute('aria-label') || it.innerText?.trim() || it.labels?.length))
+        it.getAttribute('aria-hidden') !== 'true' && !(it.getAttribute('aria-label') || it.textContent.trim() || it.labels?.length))
         .map(it => it.outerHTML)"""
     assert page.evaluate(nameless) == []
     outside = """[...document.querySelectorAll('header button, .tools button, [role=tab], #find')].filter(it => {

@@ -29,7 +29,11 @@ export function MapView({ insets }: { insets: Insets }) {
     if (!camera) return;
     const { left, right, top, bottom } = camera.insets;
     if (left === insets.left && right === insets.right && top === insets.top && bottom === insets.bottom) return;
+    camera.x += (left - right - insets.left + insets.right) / 2 / camera.scale; // what was in the middle stays there
+    camera.y += (insets.top - insets.bottom - top + bottom) / 2 / camera.scale;
     camera.insets = insets;
+    const query = app.query.value;
+    if (query?.kind === "image" && insets.bottom > bottom && innerWidth < 900) fly(scene.current!, [query.row], true);
     scene.current!.ask();
   }, [insets.left, insets.right, insets.top, insets.bottom]);
 

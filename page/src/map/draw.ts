@@ -122,7 +122,8 @@ export class Drawing {
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
   }
-  drawPoints(camera: Camera, share: number, look: { size: number; ring: number; alpha: number; quiet: number; chosen: [number, number, number] }) {
+  /** The first so many points. */
+  drawPoints(camera: Camera, share: number, drawn: number, look: { size: number; ring: number; alpha: number; quiet: number; chosen: [number, number, number] }) {
     if (!this.n) return;
     const { gl, points } = this;
     gl.useProgram(points);
@@ -132,7 +133,7 @@ export class Drawing {
     gl.uniform1f(where(gl, points, "share"), share);
     gl.uniform1f(where(gl, points, "quiet"), look.quiet);
     gl.uniform3f(where(gl, points, "chosen"), ...look.chosen);
-    gl.drawArrays(gl.POINTS, 0, this.n);
+    gl.drawArrays(gl.POINTS, 0, Math.min(drawn, this.n));
   }
   /** Pictures in this order, one over the other; those that follow on one texture are drawn at once. */
   drawPictures(list: Picture[], width: number, height: number, ratio: number) {

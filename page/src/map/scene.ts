@@ -11,6 +11,9 @@ interface Shown { alpha: number; goal: number; w: number; h: number; x: number; 
 
 const MOVING = 900; // milliseconds that a change of layout takes
 const MOST = 6000; // pictures that are drawn at once
+const FEW = 3000; // points that are always drawn while things move, however slow the graphics
+const START = 20_000; // points that are drawn while things move, until it is known how quick the graphics are
+const SLOW = 36, QUICK = 20; // milliseconds of a frame from which on fewer, or more, points are drawn while things move
 
 export class Scene {
   readonly camera = new Camera();
@@ -32,6 +35,12 @@ export class Scene {
   private always: Map<number, "match" | "query" | "focus"> = new Map();
   private hovered = -1;
   private half = 1; // scale at which half of the images have come into view
+  private part: number; // of the points, drawn while things move
+  private asked = 0; // when the next frame was asked for
+  private ended = 0; // when the last one was drawn
+  private pace = 16; // milliseconds of a frame, lately
+  private rest = 0; // timer that draws all of them once nothing moves
+  private order: Int32Array; // rows by rank: any number of the first are a fair sample
   frames: number[] = [];
   firstPicture = 0;
   dark = false;
@@ -40,6 +49,9 @@ export class Scene {
   constructor(canvas: HTMLCanvasElement, private points: Points, about: About) {
     this.drawing = new Drawing(canvas);
     const { gl } = this.drawing, changed = () => this.ask();
+    this.part = Math.min(1, START / Math.max(points.n, 1));
+    this.order = new Int32Array(points.n);
+    points.rank.forEach((rank, row) => (this.order[rank] = row));
     this.atlas = new Atlas(gl, about.atlas, points.rank, changed);
     this.pools = [
       new Pool(gl, 64, 6, 128, thumbnailLoader(64), changed),
@@ -50,9 +62,9 @@ export class Scene {
   }
 
   setLayout(layout: Layout, animate: boolean) {
-    const { n } = this.points, pairs = (of: Layout) => {
-      const data = new Float32Array(2 * n);
-      for (let row = 0; row < n; row++) { data[2 * row] = of.x[row]; data[2 * row + 1] = of.y[row]; }
+    const pairs = (of: Layout) => {
+      const data = new Float32Array(2 * this.order.length);
+      this.order.forEach((row, at) => { data[2 * at] = of.x[row]; data[2 * at + 1] = of.y[row]; });
       return data;
     };
     this.before = animate && !this.still ? this.layout : null;
@@ -72,7 +84,7 @@ export class Scene {
   setColours(colours: RGB[]) {
     this.colours = colours;
     const data = new Uint8Array(4 * colours.length);
-    colours.forEach(([r, g, b], row) => data.set([r * 255, g * 255, b * 255, 255], 4 * row));
+    this.order.forEach((row, at) => { for (let c = 0; c < 3; c++) data[4 * at + c] = colours[row][c] * 255; data[4 * at + 3] = 255; });
     this.drawing.colours(data);
     this.ask();
   }
@@ -80,14 +92,18 @@ export class Scene {
   setStates(inView: Uint8Array, chosen: Uint8Array) {
     this.state = inView;
     this.chosenMask = chosen;
-    this.drawing.states(inView.map((there, row) => (chosen[row] ? 2 : there)));
+    this.drawing.states(Uint8Array.from(this.order, (row) => (chosen[row] ? 2 : inView[row])));
     this.ask();
   }
   /** Images that are always drawn as pictures: matches, the query, the one that is open. */
   setAlways(rows: Map<number, "match" | "query" | "focus">) { this.always = rows; this.ask(); }
   setHovered(row: number) { if (row !== this.hovered) { this.hovered = row; this.ask(); } }
 
-  ask() { if (!this.frame) this.frame = requestAnimationFrame((now) => this.draw(now)); }
+  ask() {
+    if (this.frame) return;
+    this.asked = performance.now();
+    this.frame = requestAnimationFrame((now) => this.draw(now));
+  }
 
   place(row: number): [number, number] {
     const { layout, before } = this;
@@ -109,13 +125,11 @@ export class Scene {
     const { camera, layout, spacing, points } = this;
     const list: Picture[] = [];
     if (!layout || !spacing || size < 7) return list;
-    const apart = layout.cell ? 0 : size / camera.scale, margin = size;
-    for (let row = 0; row < points.n; row++) {
-      if (!this.state[row] || (layout.cell ? false : spacing[row] < apart)) continue;
-      const [x, y] = camera.toScreen(layout.x[row], layout.y[row]);
-      if (x < -margin || y < -margin || x > camera.width + margin || y > camera.height + margin) continue;
-      list.push(this.picture(row, x, y, size));
-    }
+    const apart = layout.cell ? 0 : size / camera.scale, [x0, y1] = camera.toLayout(-size, -size);
+    const [x1, y0] = camera.toLayout(camera.width + size, camera.height + size), { x, y } = layout, { state } = this;
+    for (let row = 0; row < points.n; row++)
+      if (spacing[row] >= apart && x[row] > x0 && x[row] < x1 && y[row] > y0 && y[row] < y1 && state[row])
+        list.push(this.picture(row, ...camera.toScreen(x[row], y[row]), size));
     if (list.length > MOST) { list.sort((a, b) => points.rank[a.row] - points.rank[b.row]); list.length = MOST; }
     return list;
   }
@@ -128,8 +142,7 @@ export class Scene {
   private draw(now: number) {
     this.frame = 0;
     const passed = Math.min(now - this.last, 100), { camera, drawing } = this;
-    this.frames.push(now - this.last);
-    if (this.frames.length > 600) this.frames.shift();
+    const drawn = this.pointsNow(now - this.last);
     this.last = now;
     let more = camera.tick(now);
     const share = this.share(), ratio = Math.min(window.devicePixelRatio || 1, 2), size = this.size();
@@ -138,16 +151,33 @@ export class Scene {
     more = this.update(this.wanted(size), passed, share < 1) || more;
     drawing.begin(camera, ratio);
     const crowd = Math.max(0, Math.log10(this.points.n / 2000)), zoomed = Math.max(0, Math.log2(camera.scale / camera.fitted().scale));
-    const dot = (5.2 - 0.9 * crowd + Math.min(zoomed * 0.55, 4)) * ratio;
+    const room = Math.min(1, Math.max(0.45, camera.fitted().scale / 380)), dot = ((5.2 - 0.9 * crowd) * room + Math.min(zoomed * 0.7, 4)) * ratio;
     const quiet = this.always.size || this.layout?.cell && size >= 7 ? 0.35 : 1;
-    drawing.drawPoints(camera, share, {
+    drawing.drawPoints(camera, share, drawn, {
       size: this.layout?.cell && size < 7 ? Math.max(size * ratio, 1.6) : Math.max(dot, 2), ring: 4 * ratio,
       alpha: 0.8 - 0.12 * crowd, quiet, chosen: this.dark ? [1, 1, 1] : [0.07, 0.08, 0.1],
     });
     drawing.drawPictures(this.visible, camera.width, camera.height, ratio);
     for (const pool of this.pools) pool.fetch();
+    this.ended = performance.now();
     if (more) this.ask();
     this.onMoved();
+  }
+
+  /** How many points to draw: fewer while frames follow each other and are slow, all of them once nothing moves. */
+  private pointsNow(passed: number): number {
+    const { n } = this.points;
+    clearTimeout(this.rest);
+    const still = this.asked - this.ended > 300;
+    if (this.rest < 0) { this.rest = 0; return n; }
+    this.rest = this.part < 1 ? window.setTimeout(() => { this.rest = -1; this.ask(); }, 250) : 0;
+    if (still) return Math.round(n * this.part);
+    this.frames.push(passed);
+    if (this.frames.length > 900) this.frames.shift();
+    this.pace = 0.6 * this.pace + 0.4 * passed;
+    if (this.pace > SLOW) this.part = Math.max(this.part * 0.6, Math.min(1, FEW / n));
+    else if (this.pace < QUICK) this.part = Math.min(1, this.part * 1.1);
+    return Math.round(n * this.part);
   }
 
   /** Lets pictures come and go softly; whether that goes on. */
@@ -205,7 +235,7 @@ export class Scene {
     if (pixels > 72) { const there = middle.place(row); if (there) return there; }
     else if (middle.has(row)) return middle.place(row);
     if (pixels > 30 && (pixels <= 72 || small.has(row))) { const there = small.place(row); if (there) return there; }
-    return this.atlas!.place(row);
+    return pixels <= 44 || this.points.n <= 24000 ? this.atlas!.place(row) : null; // of very many, sheets are for the grid
   }
 
   /** The image under a place of the screen: a picture, or else a point within reach; −1 for none. */

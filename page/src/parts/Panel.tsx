@@ -108,7 +108,7 @@ function About() {
   const model = about.stages.model ?? {}, f = texts.facts, total = about.seconds.total;
   const facts: [string, unknown][] = [
     [f.folder, about.folder], [f.library, about.library], [f.images, texts.count(state.images)], [f.skipped, texts.count(state.skipped)], [f.model, model.name], [f.dim, model.dim],
-    [f.steps, model.steps], [f.capped, model.capped ? texts.yes : undefined], [f.created, about.created.slice(0, 16).replace("T", " ")], [f.seconds, total && texts.count(Math.round(total))],
+    [f.steps, model.steps], [f.capped, model.capped ? texts.yes : undefined], [f.created, about.created.slice(0, 16).replace("T", " ")], [f.total, total && texts.count(Math.round(total))],
   ];
   return (
     <>
@@ -117,7 +117,7 @@ function About() {
       <section><h2>{texts.scores}</h2>
         {scores.value?.scores ? <Bars values={Object.entries(scores.value.scores).filter(([name]) => texts.scoreNames[name]).map(([name, value]) => [texts.scoreNames[name], value])} most={1} digits={3} />
           : <p class="faint">{scores.value ? scores.value.reason ?? texts.noScores : "…"}</p>}</section>
-      {training.value && Object.keys(training.value.history).length > 1 && <section><h2>{texts.training}</h2><p class="faint">{texts.loss}</p>{Object.entries(training.value.history).filter(([name, values]) => !["step", "seconds"].includes(name) && values.length > 1).map(([name, values]) => <Line key={name} name={name.replaceAll("_", " ")} values={values} />)}</section>}
+      {training.value && (training.value.history.step?.length ?? 0) > 1 && <section><h2>{texts.training}</h2><p class="faint">{texts.loss}</p>{Object.entries(training.value.history).filter(([name, values]) => !["step", "seconds"].includes(name) && values.length > 1).map(([name, values]) => <Line key={name} name={name.replaceAll("_", " ")} values={values} />)}</section>}
     </>
   );
 }

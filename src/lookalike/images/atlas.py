@@ -84,9 +84,9 @@ class Atlas:
         lines = -(-len(slots) // self.across)
         drawn = Image.new("RGB", (SHEET, lines * self.tile), (128, 128, 128))
         with settled_pillow(THUMBNAIL_SIZE**2):
-            for number, slot in enumerate(slots):
-                line, column = divmod(number, self.across)
-                drawn.paste(self._square(int(slot)), (column * self.tile, line * self.tile))
+            for number in np.argsort(slots):  # in the order in which they lie on disk
+                line, column = divmod(int(number), self.across)
+                drawn.paste(self._square(int(slots[number])), (column * self.tile, line * self.tile))
         return drawn
 
     def _square(self, slot: int) -> Image.Image:

@@ -340,5 +340,5 @@ class Editing:
         return self
 
     def _forget_clusters(self) -> None:
-        for name in ("images", "_clustering"):
+        for name in ("images", "described", "_clustering"):
             self.__dict__.pop(name, None)

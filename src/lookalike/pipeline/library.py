@@ -20,7 +20,7 @@ from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import NEIGHBORS, Progress, Stages
 
-HELD = ("images", "skipped", "model", "thumbnails", "_rows", "_index", "_clustering")
+HELD = ("images", "described", "skipped", "model", "thumbnails", "_rows", "_index", "_clustering")
 """What a library keeps in memory of what it has read."""
 WAY = ("images", "model", "embeddings", "index", "map", "clusters")
 """The stages that a library is built in."""
@@ -67,6 +67,14 @@ class Library(Editing):
         ``label`` is the first sub-folder (None for images that lie in none). Columns of stages that are not built yet
         are missing.
         """
+        table = self.described.copy()
+        if self._files.has("embeddings"):
+            table["embedding"] = list(np.array(self.embeddings))
+        return table
+
+    @cached_property
+    def described(self) -> pd.DataFrame:
+        """``images`` without the embeddings, which take most of its memory and time."""
         table = self._rows[["file_name", "width", "height"]].copy()
         table["label"] = labels_from("folders", table["file_name"])
         if self._files.has("clusters"):
@@ -75,8 +83,6 @@ class Library(Editing):
             table["cluster_name"] = [names.get(number, "none") for number in table["cluster"]]
         if self._files.has("map"):
             table["projection_x"], table["projection_y"] = np.array(self.layout).T
-        if self._files.has("embeddings"):
-            table["embedding"] = list(np.array(self.embeddings))
         return table
 
     @cached_property
@@ -336,7 +342,7 @@ class Library(Editing):
         self._files.refresh()
         after = self._files.header["stages"]
         same = all(before.get(stage) == after.get(stage) for stage in ROOTS)
-        return self._forget(*(("images", "_clustering") if same else HELD))
+        return self._forget(*(("images", "described", "_clustering") if same else HELD))
 
     def _forget(self, *names: str) -> "Library":
         for name in names:

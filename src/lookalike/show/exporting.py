@@ -124,9 +124,10 @@ def _write_table(library: Library, target: Path) -> pd.DataFrame:
 
 def _table(library: Library, ending: str) -> pd.DataFrame:
     wanted = [*COLUMNS, "embedding"] if ending != ".csv" else list(COLUMNS)
-    if missing := [name for name in wanted if name not in library.images]:
+    table = library.images if "embedding" in wanted else library.described
+    if missing := [name for name in wanted if name not in table]:
         raise LibraryError(f"{library.path} has no {missing[0]} yet; run `lookalike build` to the end first")
-    return library.images[wanted].reset_index(drop=True)
+    return table[wanted].reset_index(drop=True)
 
 
 def _write(table: pd.DataFrame, ending: str, target: Path | BytesIO) -> None:

@@ -158,7 +158,7 @@ def image(served: Held, row: Row) -> dict[str, Any]:
     """What is known of one image."""
     with served.reading() as library:
         _check_rows(library, [row])
-        found = library.images.iloc[row].drop("embedding", errors="ignore").to_dict()
+        found = library.described.iloc[row].to_dict()
         return _document({"row": row, **found})
 
 
@@ -239,17 +239,18 @@ def whole_picture(served: Served, row: int) -> np.ndarray:
 
 
 def _points(served: Served, library: Library) -> pd.DataFrame:
-    table = library.images[["file_name", "label", "width", "height"]].copy()
+    known = library.described
+    table = known[["file_name", "label", "width", "height"]].copy()
     table["label"] = table["label"].astype("string")
     for side in ("width", "height"):
         table[side] = table[side].astype(np.int32)
-    table["cluster"] = library.images.get("cluster", pd.Series(-1, table.index)).astype(np.int32)
+    table["cluster"] = known.get("cluster", pd.Series(-1, table.index)).astype(np.int32)
     rank = np.empty(len(table), np.int32)
     rank[served.order(len(table))] = np.arange(len(table))
     table["rank"] = rank
     for column, name in (("x", "projection_x"), ("y", "projection_y")):
-        if name in library.images:
-            table[column] = library.images[name].astype(np.float32)
+        if name in known:
+            table[column] = known[name].astype(np.float32)
     return table
 
 
