@@ -11,6 +11,8 @@ from lookalike import show
 from lookalike.errors import LibraryBusyError, SettingError
 from lookalike.images import write_image
 from lookalike.library import LibraryFolder
+from lookalike.pipeline import editing, stages
+from lookalike.search import ExactIndex
 
 
 def reopened(library):
@@ -152,7 +154,9 @@ def test_the_images_that_are_free_are_sorted_as_many_ways_as_are_left(own):
     assert (own.clusters == 0).all()
 
 
-def test_edits_survive_a_folder_that_changes(tmp_path, draw_folder, quick):
+@pytest.mark.parametrize("n_neighbors", [91, 3], ids=["by the kept neighbours", "by a search, as these are too few"])
+def test_edits_survive_a_folder_that_changes(tmp_path, draw_folder, quick, monkeypatch, n_neighbors):
+    monkeypatch.setattr(stages, "NEIGHBORS", n_neighbors)
     folder = draw_folder(tmp_path / "photos", n_each=8)
     library = lookalike.build(folder, tmp_path / "own.lookalike", **quick)
     families = library.images["file_name"].str.split("/").str[0]
@@ -167,6 +171,15 @@ def test_edits_survive_a_folder_that_changes(tmp_path, draw_folder, quick):
     assert changed.loc["plain.png", "cluster_name"] != "my discs"
     again = lookalike.open(library.path).cluster(n_clusters=6)
     assert set(again.images.query("cluster_name == 'my discs'")["file_name"]) == set(ours)
+
+
+def test_new_images_ask_the_kept_neighbours_as_they_would_a_search():
+    points = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+    rows, queries = np.split(np.random.default_rng(1).permutation(300), [120])
+    searched = editing._nearest_of(rows, queries, points, None)
+    for k in (300, 14, 2):  # enough for all, for some, for none
+        kept = ExactIndex(points).neighbors(k)
+        np.testing.assert_array_equal(editing._nearest_of(rows, queries, points, kept), searched)
 
 
 def test_edits_are_in_every_export(own, tmp_path):

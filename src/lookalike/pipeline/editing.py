@@ -17,6 +17,7 @@ import numpy as np
 from lookalike import organize
 from lookalike.errors import LibraryError, SettingError
 from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline.indexing import Neighbors, kept_neighbors
 from lookalike.search import ExactIndex
 
 if TYPE_CHECKING:
@@ -174,8 +175,10 @@ def kept_by_hand(files: LibraryFolder, images: pd.DataFrame, embeddings: np.ndar
         return nothing
     known = _known(table, images)
     clusters = np.where(np.isin(known, list(kept)), known, NONE).astype(np.int32)
-    joining = _joining(clusters, np.flatnonzero(known < NONE), np.flatnonzero(known >= NONE), embeddings)
-    clusters[list(joining)] = list(joining.values())
+    new, familiar = np.flatnonzero(known < NONE), np.flatnonzero(known >= NONE)
+    if len(new) and len(familiar):
+        joining = _joining(clusters, new, _nearest_of(familiar, new, embeddings, kept_neighbors(files)))
+        clusters[list(joining)] = list(joining.values())
     there = kept & set(np.unique(clusters).tolist())
     return Clustering(clusters, {number: str(facts["names"][str(number)]) for number in there}, frozenset(there))
 
@@ -211,12 +214,24 @@ def _known(table: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
     )
 
 
-def _joining(clusters: np.ndarray, new: np.ndarray, known: np.ndarray, embeddings: np.ndarray) -> dict[int, int]:
+def _nearest_of(rows: np.ndarray, queries: np.ndarray, embeddings: np.ndarray, kept: Neighbors | None) -> np.ndarray:
+    """The ``ASKED`` nearest of each query, (m, ASKED), among these rows: of its kept neighbours, where enough are."""
+    asked = min(ASKED, len(rows))
+    near = np.array(kept[0][queries]) if kept else np.empty((len(queries), 0), np.int64)
+    wanted = np.isin(near, rows)
+    found = np.full((len(queries), asked), NONE)
+    enough = wanted.sum(axis=1) >= asked
+    if enough.any():
+        first = np.argsort(~wanted[enough], axis=1, kind="stable")[:, :asked]
+        found[enough] = np.take_along_axis(near[enough], first, axis=1)
+    if not enough.all():
+        points = np.asarray(embeddings)
+        found[~enough] = rows[ExactIndex(points[rows]).search(points[queries[~enough]], asked)[0]]
+    return found
+
+
+def _joining(clusters: np.ndarray, new: np.ndarray, nearest: np.ndarray) -> dict[int, int]:
     """For new rows that belong to a kept cluster, its number: more than half of their nearest known rows are in it."""
-    if not len(new) or not len(known) or not (clusters >= 0).any():
-        return {}
-    points = np.asarray(embeddings)
-    nearest = known[ExactIndex(points[known]).search(points[new], ASKED)[0]]
     joining = {}
     for row, found in zip(new.tolist(), clusters[nearest], strict=True):
         numbers, counts = np.unique(found, return_counts=True)
