@@ -45,7 +45,6 @@ def main() -> None:
             act(page)
             page.wait_for_timeout(4_000)
             Image.open(BytesIO(page.screenshot())).convert("RGB").save(chosen.into / f"{name}.jpg", quality=86)
-            print(name)
             page.context.close()
         browser.close()
 

@@ -33,6 +33,7 @@ export function unpacked(text: string, n: number): number[] {
 
 export const view: { now: View | null; wanted: View | null } = { now: null, wanted: null };
 let ready = false, timer = 0;
+for (const begins of ["pointerdown", "keydown", "wheel"]) addEventListener(begins, () => (view.wanted = null), { capture: true, passive: true });
 
 export function write() {
   if (!ready || !app.points.peek()) return;

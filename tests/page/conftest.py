@@ -85,7 +85,7 @@ def visit(browser, address):
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         if script:
             page.add_init_script(script)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -101,7 +101,7 @@ def visit(browser, address):
     assert not wrong
 
 
-def until(page, condition, seconds=30):
+def until(page, condition, seconds=90):
     """Waits for an expression of the page to be true; by looking, because its policy forbids to evaluate a text."""
     for _ in range(seconds * 20):
         if page.evaluate(condition):

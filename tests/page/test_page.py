@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,13 +160,16 @@ def test_clicking_an_image_shows_its_matches_and_a_region_narrows_them(visit, li
     expected = opened.find(opened.paths[row], 30)["file_name"].tolist()[1:]
     assert strip(page)[:29] == expected
     wait(page, "document.querySelector('aside.right .beside img')?.naturalWidth > 0")
+    wait(page, "document.querySelector('aside.right .frame img')?.naturalWidth > 0")
+    page.wait_for_timeout(400)
     frame = page.locator("aside.right .frame").bounding_box()
     half = frame["x"] + frame["width"] / 2
     drag(page, [(frame["x"] + 1, frame["y"] + 1), (half, frame["y"] + frame["height"] / 2)])
     page.get_by_role("button", name="Search with the whole picture").wait_for()
     wait(
         page,
-        f"{json.dumps(expected[:12])}.some((name, at) => document.querySelectorAll('aside.right .strip .thumb')[at]?.title !== name)",
+        f"{json.dumps(expected[:12])}.some((name, at) => "
+        "document.querySelectorAll('aside.right .strip .thumb')[at]?.title !== name)",
     )
     page.keyboard.press("ArrowRight")
     wait(page, f"document.querySelector('aside.right').getAttribute('aria-label') !== {json.dumps(name)}")
@@ -199,7 +203,8 @@ def test_a_lasso_selects_and_saves_exactly_what_it_encloses(visit, library, wait
         assert {line["file_name"] for line in csv.DictReader(file)} == inside
     with page.expect_download() as download:
         page.get_by_role("button", name="JSONL").click()
-    assert {json.loads(line)["file_name"] for line in open(download.value.path())} == inside
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert {json.loads(line)["file_name"] for line in lines} == inside
     with page.expect_download() as download:
         page.get_by_role("button", name="ZIP").click()
     originals = sorted(
@@ -359,12 +364,13 @@ def test_every_control_has_a_name_and_lies_on_the_screen(visit, width, height, s
         page.get_by_role("button", name="Show clusters and filters").click()
     page.wait_for_timeout(300)
     nameless = """[...document.querySelectorAll('button, input, select, summary, canvas, a')].filter(it =>
-        it.getAttribute('aria-hidden') !== 'true' && !(it.getAttribute('aria-label') || it.textContent.trim() || it.labels?.length))
-        .map(it => it.outerHTML)"""
+        it.getAttribute('aria-hidden') !== 'true' &&
+        !(it.getAttribute('aria-label') || it.textContent.trim() || it.labels?.length)).map(it => it.outerHTML)"""
     assert page.evaluate(nameless) == []
     outside = """[...document.querySelectorAll('header button, .tools button, [role=tab], #find')].filter(it => {
         const { left, top, right, bottom, width } = it.getBoundingClientRect();
-        return width && (left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1); }).map(it => it.outerHTML)"""
+        return width && (left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1);
+    }).map(it => it.outerHTML)"""
     assert page.evaluate(outside) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme

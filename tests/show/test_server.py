@@ -409,7 +409,7 @@ def _try(cases, quietly):
     def check(case):
         nonlocal count
         count += 1
-        answer = case.call()
+        answer = case.call(timeout=120)
         assert answer.status_code < 500, (case.as_curl_command(), answer.text)
 
     check()

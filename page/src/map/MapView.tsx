@@ -29,9 +29,17 @@ export function MapView({ insets }: { insets: Insets }) {
     if (!camera) return;
     const { left, right, top, bottom } = camera.insets;
     if (left === insets.left && right === insets.right && top === insets.top && bottom === insets.bottom) return;
+    if (url.view.wanted) { // the view of a link, made with what lies over the edges now
+      Object.assign(camera, url.view.wanted);
+      camera.insets = insets;
+      scene.current!.ask();
+      return;
+    }
+    const fitted = camera.fitted(extent(scene.current!)), whole = Math.abs(camera.scale / fitted.scale - 1) < 0.02;
     camera.x += (left - right - insets.left + insets.right) / 2 / camera.scale; // what was in the middle stays there
     camera.y += (insets.top - insets.bottom - top + bottom) / 2 / camera.scale;
     camera.insets = insets;
+    if (whole && !app.query.value) fit(scene.current!, 250);
     const query = app.query.value;
     if (query?.kind === "image" && insets.bottom > bottom && innerWidth < 900) fly(scene.current!, [query.row], true);
     scene.current!.ask();

@@ -113,7 +113,7 @@ export class Scene {
     return [before.x[row] + (layout.x[row] - before.x[row]) * share, before.y[row] + (layout.y[row] - before.y[row]) * share];
   }
   private share() { return this.before ? ease(Math.min(1, (performance.now() - this.movedAt) / MOVING)) : 1; }
-  private base() { return this.camera.width < 700 ? 34 : 46; }
+  private base() { return this.camera.width < 700 ? 34 : this.camera.width > 2200 ? 62 : 46; }
   /** The longer side of a picture on the screen, in pixels. */
   size(): number {
     const { camera, layout } = this;
