@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: install demo test lint docs bench clean
+.PHONY: install demo page test lint docs bench clean
 
 install: $(VENV)/installed
 
@@ -15,6 +15,12 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 demo: install
 	$(BIN)/lookalike demo
+
+PAGE = src/lookalike/show/page/index.html
+page: $(PAGE)
+
+$(PAGE): $(filter-out page/node_modules,$(wildcard page/*)) $(wildcard page/src/* page/src/*/*) | install
+	$(BIN)/python page/build.py
 
 test: install
 	$(BIN)/python -m pytest
@@ -33,4 +39,4 @@ bench: install
 	$(BIN)/python benchmarks/build/build.py $(FOLDER)
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist page/node_modules src/lookalike/show/page

@@ -40,6 +40,7 @@ compare      {"folder", "labels", "path", "skipped": [{"model", "reason"}],
 reconstruct  {"library", "path", "images"}
 export       {"path", "rows"}; with --to folders also "dry_run" and "files": [{"source", "destination"}]
 report       {"library", "path"}
+serve        has no --json: it prints the address, and answers requests until it is interrupted
 info         {"library", "folder", "created", "format_version", "settings", "seconds", "versions", "stages",
              "finished"}; with --skipped also "skipped": [{"file_name", "reason"}]
 demo         {"pictures", "library", "scores", "search", "matches", "map", "comparison", "report"}

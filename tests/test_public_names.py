@@ -28,7 +28,20 @@ PUBLIC = [
     "compare",
     "open",
 ]
-HEAVY = ["numpy", "torch", "pandas", "sklearn", "scipy", "matplotlib", "umap", "faiss", "pyarrow", "PIL"]
+HEAVY = [
+    "numpy",
+    "torch",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "umap",
+    "faiss",
+    "pyarrow",
+    "PIL",
+    "fastapi",
+    "uvicorn",
+]
 
 
 def test_the_list_is_the_one_that_is_documented():

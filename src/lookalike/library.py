@@ -42,6 +42,17 @@ def fingerprint(*parts: Any) -> str:
     return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
 
 
+def arrow_stream(table: "pandas.DataFrame") -> bytes:
+    """A table as an Arrow IPC stream, which programs of all languages read; uncompressed, without its index."""
+    import pyarrow
+
+    converted = pyarrow.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, converted.schema) as writer:
+        writer.write_table(converted)
+    return bytes(sink.getvalue())
+
+
 class LibraryFolder:
     """A library on disk: its header in memory, its tables and arrays read when asked for.
 

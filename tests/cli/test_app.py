@@ -17,7 +17,8 @@ from lookalike.organize import CLUSTERINGS, PROJECTIONS
 from lookalike.pipeline.settings import FITS, SPACES
 
 GROUP = typer.main.get_command(app)
-COMMANDS = ["build", "find", "cluster", "map", "evaluate", "compare", "reconstruct", "export", "report", "info", "demo"]
+COMMANDS = ["build", "find", "cluster", "map", "evaluate", "compare", "reconstruct", "export", "report", "serve"]
+COMMANDS += ["info", "demo"]
 HEAVY = {"torch", "numpy", "pandas", "scipy", "sklearn", "umap", "openTSNE", "faiss", "matplotlib", "PIL", "pyarrow"}
 
 

@@ -1,5 +1,7 @@
 """``cluster`` and ``map``."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -72,13 +74,37 @@ def test_map_without_a_name_draws_beside_you(run, library, tmp_path, monkeypatch
 
 
 def test_map_compares_layouts_and_leaves_the_library_as_it_is(run, own_library, tmp_path):
-    before = (own_library / "library.json").read_bytes()
+    before = json.loads((own_library / "library.json").read_text())
     ended = run("map", own_library, "--compare", "pca,tsne", "-o", tmp_path / "both.png", "--json")
     assert (ended.code, ended.json["projection"]) == (0, ["pca", "tsne"])
     height, width, _ = decode((tmp_path / "both.png").read_bytes()).shape
     assert width > 300
     assert height > 100
-    assert (own_library / "library.json").read_bytes() == before
+    after = json.loads((own_library / "library.json").read_text())
+    assert set(after["stages"]) - set(before["stages"]) == {"layout-tsne"}  # made once, and kept beside the map
+    assert {name: after["stages"][name] for name in before["stages"]} == before["stages"]
+    assert after["settings"] == before["settings"]
+
+
+def test_clusters_are_edited_by_hand(run, own_library):
+    def listed(*edit):
+        ended = run("cluster", own_library, *edit, "--json")
+        assert ended.code == 0, ended.err
+        return {entry["cluster"]: entry["name"] for entry in ended.json["clusters"]}
+
+    before = listed()
+    assert listed("--rename", "1", "striped shirts")[1] == "striped shirts"
+    assert set(listed("--merge", "1,0")) == {1, 2, 3}
+    assert set(listed("--split", "2", "2")) == {1, 2, 3, 4}
+    assert listed("-k", "5")[1] == "striped shirts"
+    assert listed("--rename", "1", "other")[1] == "other"
+    assert listed("--undo")[1] == "striped shirts"
+    assert set(before.values()) == {f"cluster {number}" for number in range(4)}
+
+
+@pytest.mark.parametrize("wrong", [("--merge", "1"), ("--merge", "1,a"), ("--undo", "-k", "3"), ("--split", "1", "x")])
+def test_edits_that_are_no_edits(run, library, wrong):
+    assert run("cluster", library, *wrong).code == 2
 
 
 def test_map_takes_one_of_compare_and_projection(run, library):

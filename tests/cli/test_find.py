@@ -1,6 +1,8 @@
 """``find`` and ``evaluate``."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -33,6 +35,17 @@ def test_find_gives_the_one_json_document(run, library, query):
 def test_find_answers_as_the_library_does(run, library, query):
     expected = lookalike.open(library).find(query, 10).to_dict("records")
     assert run("find", library, query, "--json").json[0]["matches"] == expected
+
+
+@pytest.mark.parametrize("command", ["find", "info"])
+def test_what_is_at_hand_needs_neither_pytorch_nor_pandas(own_library, command):
+    lookalike.open(own_library).rename(0, "by hand")
+    arguments = [command, str(own_library), *(["checks/001.png", "-n", "3"] if command == "find" else [])]
+    code = f"import sys; from lookalike.cli import run; run({arguments!r}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "lookalike.pipeline.library" in loaded
+    assert not loaded & {"torch", "pandas", "sklearn", "matplotlib"}
 
 
 def test_find_tells_people_a_table_per_query(run, library, folder):

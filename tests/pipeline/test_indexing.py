@@ -25,15 +25,16 @@ def file_of(library, name):
     return library.path / LibraryFolder(library.path).header["stages"]["index"]["files"][name]
 
 
-def test_neighbours_are_kept_and_found_once(library, monkeypatch):
-    rows, distances = ExactIndex(library.embeddings).neighbors(91)
+def test_neighbours_are_kept_and_found_once(own, monkeypatch):
+    rows, distances = ExactIndex(own.embeddings).neighbors(91)
     monkeypatch.setattr(stages.search, "find_neighbors", lambda *_, **__: pytest.fail("searched again"))
-    opened = lookalike.open(library.path)
+    opened = lookalike.open(own.path)
     np.testing.assert_array_equal(opened.neighbors[0], rows)
     np.testing.assert_array_equal(opened.neighbors[1], distances)
     assert opened.info()["stages"]["index"] == {"kind": "exact", "neighbors": 25, "neighbors_by": "exact"}
     assert isinstance(opened.index, ExactIndex)
     assert opened.project("tsne").shape == (25, 2)
+    assert opened.info()["stages"]["layout-tsne"] == {"fitted_on": 25}
     opened.evaluate()
 
 
@@ -57,15 +58,27 @@ def test_a_library_from_before_neighbours_were_kept_still_answers(own, photos):
     expected = own.evaluate(), own.neighbors[0], own.project("tsne")
     header = json.loads((own.path / "library.json").read_text())
     header["stages"]["index"].update(files={}, made_from="earlier", facts={"kind": "exact", "neighbors": 25})
+    del header["stages"]["layout-tsne"]
     (own.path / "library.json").write_text(json.dumps(header))
     old = lookalike.open(own.path)
     assert old.evaluate() == expected[0]
     np.testing.assert_array_equal(old.neighbors[0], expected[1])
     np.testing.assert_array_equal(old.project("tsne"), expected[2])
-    assert not LibraryFolder(own.path).holds("neighbors", "index")  # reading writes nothing
+    assert not LibraryFolder(own.path).holds("neighbors", "index")  # reading makes none
     assert len(old.find(photos / "checks" / "003.png")) == 10
     lookalike.build(photos, own.path)
     assert LibraryFolder(own.path).holds("neighbors", "index")
+
+
+def test_who_has_a_library_open_takes_up_the_cells(large, photos):
+    files = LibraryFolder(large.path)
+    with files.writing():
+        files.forget("index")
+    opened = lookalike.open(large.path)
+    assert isinstance(opened.index, ExactIndex)
+    lookalike.build(photos, large.path)
+    assert isinstance(opened.index, ExactIndex)
+    assert isinstance(opened.refresh().index, CellIndex)
 
 
 @pytest.mark.parametrize("damage", ["beyond", "negative", "short", "other numbers", "cut"])

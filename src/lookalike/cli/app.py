@@ -46,7 +46,20 @@ class Commands(typer.core.TyperGroup):
             raise typer.Exit(_outcome(error)) from error
 
 
-ORDER = ["build", "find", "cluster", "map", "evaluate", "compare", "reconstruct", "export", "report", "info", "demo"]
+ORDER = [
+    "build",
+    "find",
+    "cluster",
+    "map",
+    "evaluate",
+    "compare",
+    "reconstruct",
+    "export",
+    "report",
+    "serve",
+    "info",
+    "demo",
+]
 
 app = typer.Typer(
     name="lookalike",

@@ -14,7 +14,10 @@ from lookalike.cli.options import (
     Layouts,
     LibraryPath,
     MapProjection,
+    Merging,
     NumberOfClusters,
+    Renaming,
+    Splitting,
     given,
 )
 from lookalike.cli.printing import answer, chart, readable, table
@@ -31,18 +34,28 @@ def cluster(
     n_clusters: NumberOfClusters = None,
     method: ClusterMethod = None,
     space: ClusterSpace = None,
+    rename: Renaming = None,
+    merge: Merging = None,
+    split: Splitting = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last edit back instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Clusters again, without encoding again.
+    """Clusters again, without encoding again, or edits by hand.
 
     Lists the clusters, and with -k auto the evidence for their number. What is not given stays as it was the last
-    time; with nothing given, the clusters are listed as they are. The way of the talk is `map --projection tsne`,
-    then `cluster --space map --method kmeans -k K`.
+    time; with nothing given, the clusters are listed as they are. Clusters that were edited by hand stay as they are,
+    and -k counts them. The way of the talk is `map --projection tsne`, then `cluster --space map --method kmeans -k K`.
     """
+    settings = given(n_clusters=n_clusters, method=method, space=space)
+    if sum(map(bool, (settings, rename, merge, split, undo))) > 1:
+        raise typer.BadParameter("cluster again, or make one edit; not both at once.", param_hint="--rename / --merge")
     with progress_bars() as progress:
-        settings = given(n_clusters=n_clusters, method=method, space=space)
         progress("cluster", 0, 0)
-        clustered = lookalike.open(library).cluster(progress=progress, **settings)
+        clustered = lookalike.open(library)
+        if rename or merge or split or undo:
+            _edit(clustered, rename, merge, split)
+        else:
+            clustered.cluster(progress=progress, **settings)
     answer(_clusters(clustered), as_json, _clusters_text)
 
 
@@ -79,6 +92,23 @@ def lay_out(
             show.draw_map(opened, path)
     drawn = list(compare) if compare else opened.settings.projection
     answer({"library": str(library), "projection": drawn, "path": str(path)}, as_json, _drawn)
+
+
+def _edit(
+    library: "lookalike.Library",
+    rename: tuple[int, str] | None,
+    merge: list[int] | None,
+    split: tuple[int, int] | None,
+) -> None:
+    """The edit that was asked for; without any the last one is taken back."""
+    if rename:
+        library.rename(*rename)
+    elif merge:
+        library.merge(merge)
+    elif split:
+        library.split(*split)
+    else:
+        library.undo()
 
 
 def _clusters(library: "lookalike.Library") -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _query(path: Path, size: int, seed: int) -> Path:
 def _show(library: "lookalike.Library", folder: Path, query: Path, found: list[dict[str, Any]]) -> dict[str, str]:
     """Draws everything that there is to look at; its names and places."""
     from lookalike import show
-    from lookalike.pipeline.library import table_of
+    from lookalike.pipeline.finding import table_of
 
     places = {
         "matches": folder / "matches.jpg",

@@ -46,7 +46,7 @@ def find(
     found = opened.matches([query if name is None else name for name, query in zip(known, queries, strict=True)], n)
     if sheet:
         from lookalike import show
-        from lookalike.pipeline.library import table_of
+        from lookalike.pipeline.finding import table_of
 
         show.draw_matches(opened, queries, table_of(found), sheet)
         note(f"drew {readable(str(sheet))}")

@@ -81,6 +81,14 @@ def _layouts(text: str) -> tuple[str, ...]:
     return names
 
 
+def _clusters(text: str) -> list[int]:
+    """Numbers of clusters, two at least."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
+        raise typer.BadParameter(f"{text!r} is not two or more numbers of clusters with commas between them.")
+    return [int(part) for part in parts]
+
+
 ModelName = Annotated[
     Any,
     typer.Option(
@@ -107,6 +115,16 @@ NumberOfClusters = Annotated[
         metavar="K|auto",
         help="How many clusters; auto tries many numbers and takes the one whose clusters are best apart (silhouette).",
     ),
+]
+Renaming = Annotated[
+    tuple[int, str] | None, typer.Option(metavar="CLUSTER NAME", help="Call a cluster by another name instead.")
+]
+Merging = Annotated[
+    Any,
+    typer.Option(parser=_clusters, metavar="A,B,...", help="Make these clusters one instead, called as the first."),
+]
+Splitting = Annotated[
+    tuple[int, int] | None, typer.Option(metavar="CLUSTER K", help="Divide a cluster into K instead.")
 ]
 ClusterMethod = Annotated[
     Method | None,

@@ -1,23 +1,30 @@
 """A folder of files becomes pixels: scan, decode, working copy. The only part that opens pictures (Pillow)."""
 
+from lookalike.images.atlas import Atlas
 from lookalike.images.decode import decode
 from lookalike.images.folder import decode_folder
 from lookalike.images.pixels import Pixels, Thumbnails
 from lookalike.images.prepare import FITS, load
+from lookalike.images.reading import open_regular, read_whole
 from lookalike.images.scan import Scan, scan
+from lookalike.images.shards import decoded_so_far
 from lookalike.images.write import draw_text, encode_jpeg, encode_png, write_image
 
 __all__ = [
     "FITS",
+    "Atlas",
     "Pixels",
     "Scan",
     "Thumbnails",
     "decode",
     "decode_folder",
+    "decoded_so_far",
     "draw_text",
     "encode_jpeg",
     "encode_png",
     "load",
+    "open_regular",
+    "read_whole",
     "scan",
     "write_image",
 ]

@@ -127,3 +127,13 @@ def write_whole(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def decoded_so_far(into: Path) -> tuple[int, int]:
+    """About how many files a decoding under way has done, and of how many; (0, 0) when it has not begun."""
+    try:
+        slots = int(read_header(into)["slots"])
+        done = sum(name.endswith(".json") for name in os.listdir(table_path(into, 0).parent))
+    except (LibraryError, OSError):
+        return 0, 0
+    return min(done * SHARD, slots), slots

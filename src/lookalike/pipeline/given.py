@@ -1,13 +1,17 @@
 """Embeddings of the user's own, from a file: read, checked, and brought into the order of the images."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from lookalike.errors import SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAMES, VECTORS = "file_name", "embedding"
 SHOWN = 3
@@ -22,6 +26,8 @@ def embeddings_for(file_names: Sequence[str] | pd.Series, path: Path) -> np.ndar
     file of the same name, ``.txt``. Rows of other names are left alone. SettingError when the file cannot be read as
     such, an image has no row or several, or a number is not finite.
     """
+    import pandas as pd
+
     names, rows = _npy(path) if path.suffix.lower() == ".npy" else _parquet(path)
     if len(names) != len(rows):
         raise SettingError(f"{path} has {len(rows)} rows and {len(names)} names; each row needs one")
@@ -37,6 +43,8 @@ def embeddings_for(file_names: Sequence[str] | pd.Series, path: Path) -> np.ndar
 
 
 def _parquet(path: Path) -> tuple[list[str], np.ndarray]:
+    import pandas as pd
+
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError, TypeError, KeyError) as error:

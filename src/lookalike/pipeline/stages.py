@@ -21,8 +21,10 @@ import numpy as np
 from lookalike import images, learn, organize, search
 from lookalike.errors import FolderError, ModelError, SettingError
 from lookalike.library import LibraryFolder, fingerprint
+from lookalike.pipeline import editing
 from lookalike.pipeline.given import embeddings_for
 from lookalike.pipeline.indexing import is_usable, kept_neighbors
+from lookalike.pipeline.layouts import LAYOUT_STAGES
 from lookalike.pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ NEIGHBORS, FEWER_NEIGHBORS = 91, 51
 """Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30, and what `evaluate` does."""
 FEWER_FROM = 200_000
 """Images from which on only these are kept: the map of so many is fitted on a sample."""
-ARRANGED = ("index", "map", "manifold", "clusters")
+ARRANGED = ("index", "map", "manifold", "clusters", *LAYOUT_STAGES)
 RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
 """Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
 VERSIONED = ("lookalike", "torch", "numpy")
@@ -167,7 +169,7 @@ class Stages:
         self._run("manifold", fingerprint(self._upstream("embeddings"), self.settings.random_state), make)
 
     def clusters(self) -> None:
-        """Sorts the images into clusters, of a number given or chosen, and names them."""
+        """Sorts the images into clusters, of a number given or chosen, around those that were edited by hand."""
         chosen = self.settings
         if chosen.space == "manifold":
             self.manifold()
@@ -179,19 +181,18 @@ class Stages:
         def make() -> Made:
             self._announce("cluster")
             points = self.files.array(stage, stage)
+            kept = editing.kept_by_hand(self.files, self.files.table("images", "images"), self._embeddings)
+            if kept.kept:
+                points = points[kept.clusters < 0]
             facts: dict[str, Any] = {"method": chosen.method, "space": chosen.space, "n_clusters": chosen.n_clusters}
-            n_clusters = chosen.n_clusters
-            if n_clusters == "auto" and chosen.method != "hdbscan":
-                choice = organize.choose_k(
-                    points, seed=chosen.random_state, method=chosen.method, progress=self.progress
-                )
-                n_clusters, facts["silhouette"] = choice.n_clusters, choice.curve.to_dict("list")
-            wanted = min(int(n_clusters), len(points)) if n_clusters != "auto" else 1
-            found = organize.cluster(points, wanted, chosen.method, seed=chosen.random_state)
-            facts["names"] = {str(number): f"cluster {number}" for number in np.unique(found[found >= 0])}
-            return {"clusters": found}, facts
+            found = self._cluster(points, len(kept.kept), facts) if len(points) else np.empty(0, np.int32)
+            all_of_them = editing.around(kept, found)
+            facts["names"] = {str(number): name for number, name in all_of_them.names.items()}
+            facts["kept"] = sorted(kept.kept)
+            return {"clusters": all_of_them.clusters}, facts
 
         self._run("clusters", made_from, make)
+        editing.follow(self.files)
 
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -236,6 +237,15 @@ class Stages:
         """Where a model from elsewhere came from; empty for others."""
         model = self.settings.model
         return learn.elsewhere.source(model) if learn.elsewhere.kind(model) else {}
+
+    def _cluster(self, points: np.ndarray, n_kept: int, facts: dict[str, Any]) -> np.ndarray:
+        """Clusters among the images that are free to be sorted: as many as are wanted but for those that are kept."""
+        chosen = self.settings
+        wanted = 1 if chosen.n_clusters == "auto" else max(1, int(chosen.n_clusters) - n_kept)
+        if chosen.n_clusters == "auto" and chosen.method != "hdbscan":
+            choice = organize.choose_k(points, seed=chosen.random_state, method=chosen.method, progress=self.progress)
+            wanted, facts["silhouette"] = choice.n_clusters, choice.curve.to_dict("list")
+        return organize.cluster(points, min(wanted, len(points)), chosen.method, seed=chosen.random_state)
 
     @property
     def _is_table(self) -> bool:

@@ -5,6 +5,7 @@ from lookalike.show.destination import free_place
 from lookalike.show.exporting import export
 from lookalike.show.plots import PICTURES, draw_comparison, draw_map
 from lookalike.show.report import write_report
+from lookalike.show.server import make_app, serve
 from lookalike.show.sheets import draw_clusters, draw_matches, draw_pictures, draw_reconstructions
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "draw_reconstructions",
     "export",
     "free_place",
+    "make_app",
+    "serve",
     "write_report",
 ]

@@ -5,8 +5,11 @@ import re
 import shutil
 import tempfile
 import unicodedata
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lookalike.errors import FolderError, LibraryError, LookalikeError, SettingError
@@ -75,20 +78,65 @@ def export(
     return plan
 
 
+def selected_table(library: Library, rows: np.ndarray, ending: str) -> bytes:
+    """The table of the images in these rows, as the content of a file that ends in ``.csv`` or ``.jsonl``.
+
+    LibraryError when the library is not built to the end.
+    """
+    content = BytesIO()
+    _write(_table(library, ending).iloc[rows], ending, content)
+    return content.getvalue()
+
+
+def link_images(library: Library, rows: np.ndarray, target: Path) -> int:
+    """Makes a folder of symbolic links to the images in these rows, and says how many.
+
+    SettingError when there is something of that name, or it may not be there; FolderError when pictures are gone.
+    """
+    target = destination(library, target)
+    if os.path.lexists(target):
+        raise SettingError(f"{target} exists already; choose another name")
+    sources = library.paths
+    names = unique_names(library.file_names[rows])
+    plan = pd.DataFrame(
+        {"source": [str(sources[row]) for row in rows], "destination": [str(target / n) for n in names]}
+    )
+    if gone := [source for source in plan["source"] if not os.path.isfile(source)]:
+        raise FolderError(f"{len(gone)} pictures are gone, first {gone[0]}; bring them back, or build again")
+    _fill(target, plan, "link")
+    return len(plan)
+
+
+def unique_names(file_names: Sequence[str] | np.ndarray) -> list[str]:
+    """A name for each image in one folder, without its own folders: safe for every file system, and unique."""
+    taken: set[str] = set()
+    parts = (os.path.splitext(str(name).rsplit("/", 1)[-1]) for name in file_names)
+    return [_unique(stem, _ending(ending), taken) for stem, ending in parts]
+
+
 def _write_table(library: Library, target: Path) -> pd.DataFrame:
     ending = target.suffix.lower()
-    wanted = [*COLUMNS, "embedding"] if ending != ".csv" else list(COLUMNS)
-    if missing := [name for name in wanted if name not in library.images]:
-        raise LibraryError(f"{library.path} has no {missing[0]} yet; run `lookalike build` to the end first")
-    table = library.images[wanted].reset_index(drop=True)
+    table = _table(library, ending)
     with written_whole(target) as temporary:
-        if ending == ".csv":
-            table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
-        elif ending == ".jsonl":
-            table.to_json(temporary, orient="records", lines=True, force_ascii=False, double_precision=12)
-        else:
-            table.to_parquet(temporary, index=False)
+        _write(table, ending, temporary)
     return table
+
+
+def _table(library: Library, ending: str) -> pd.DataFrame:
+    wanted = [*COLUMNS, "embedding"] if ending != ".csv" else list(COLUMNS)
+    table = library.images if "embedding" in wanted else library.described
+    if missing := [name for name in wanted if name not in table]:
+        raise LibraryError(f"{library.path} has no {missing[0]} yet; run `lookalike build` to the end first")
+    return table[wanted].reset_index(drop=True)
+
+
+def _write(table: pd.DataFrame, ending: str, target: Path | BytesIO) -> None:
+    if ending == ".csv":
+        table.to_csv(target, index=False, encoding="utf-8", lineterminator="\n")
+    elif ending == ".jsonl":
+        table.to_json(target, orient="records", lines=True, force_ascii=False, double_precision=12)
+    else:
+        table.to_parquet(target, index=False)
 
 
 def _plan(library: Library, target: Path) -> pd.DataFrame:

@@ -1,0 +1,124 @@
+"""``Finding``: searching a library, with pictures of its folder, whose embeddings are at hand, and with any others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from lookalike.errors import ModelError, SettingError
+from lookalike.images import load
+from lookalike.pipeline.contents import Contents
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Query = str | Path | bytes | IO[bytes] | np.ndarray
+
+
+class Finding(Contents):
+    """What a library finds, and what it takes a query for."""
+
+    def row(self, file_name: str) -> int:
+        """The row of an image by its name; SettingError when there is none."""
+        found = np.flatnonzero(self.file_names == file_name)
+        if not len(found):
+            raise SettingError(f"{file_name!r} is not in {self.path}; names are relative to {self.folder}, with /")
+        return int(found[0])
+
+    def encode(self, query: Query | Sequence[Query]) -> np.ndarray:
+        """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays.
+
+        A library of embeddings of one's own has only those of its images, by name or path; ModelError for others.
+        """
+        if not self.model.encodes:
+            return np.array(self.embeddings)[[self._known(one) for one in _several(query)]]
+        return self.model.encode(self._seen(query))
+
+    def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
+        """The ``n`` images that look most like the query, nearest first: rank, file_name, distance, cluster.
+
+        ``query`` is any readable picture, in the folder or not, or the name of an image of the library. Of an image
+        whose file is as it was, and of a name, the embedding is at hand, and the model is not needed. A list of
+        pictures gives one table with the number of the query in front. Distances are Euclidean, between embeddings of
+        length 1: 0 is the same, 2 the opposite.
+        ImageError when a query cannot be read; SettingError when ``n`` is below 1; ModelError for a picture outside
+        the library when its embeddings came without an encoder.
+        """
+        table = table_of(self.matches(query, n))
+        return table if isinstance(query, (list, tuple)) else table.drop(columns="query")
+
+    def matches(self, query: Query | Sequence[Query], n: int = 10) -> list[dict[str, np.ndarray]]:
+        """What `find` puts in a table, for each query: rank, file_name, distance and cluster, (n,) each."""
+        index = self.index  # before the model: an unfinished library says so at once
+        rows, distances = index.search(self._embedded(query), n)
+        names = self.file_names
+        clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
+        ranks = np.arange(1, rows.shape[1] + 1)
+        return [
+            {"rank": ranks, "file_name": names[found], "distance": distances[number], "cluster": clusters[found]}
+            for number, found in enumerate(rows)
+        ]
+
+    def _embedded(self, query: Query | Sequence[Query]) -> np.ndarray:
+        """Embeddings float32 (m, dim) of the queries: those of images from the library, of others by the model."""
+        queries = _several(query)
+        rows = [self._row_of(one) for one in queries]
+        strangers = [one for one, row in zip(queries, rows, strict=True) if row is None]
+        encoded = iter(self.encode(strangers) if strangers else ())
+        return np.stack([next(encoded) if row is None else self.embeddings[row] for row in rows])
+
+    def _row_of(self, query: Any) -> int | None:
+        """The row of an image of the folder whose file has not changed since, or of a name where there is no file."""
+        if not isinstance(query, (str, Path)):
+            return None
+        try:
+            place = Path(os.path.abspath(query))
+            found = place.stat() if place.exists() else None
+        except (OSError, ValueError):
+            return None
+        if found is None:
+            rows = np.flatnonzero(self.file_names == str(query))
+        elif place.is_relative_to(self.folder):
+            rows = np.flatnonzero(self._rows["path"] == os.fsencode(place.relative_to(self.folder)))
+        else:
+            return None
+        row = int(rows[0]) if len(rows) else None
+        if row is not None and found is not None:
+            same = (found.st_size, found.st_mtime_ns) == (self._rows["bytes"][row], self._rows["mtime_ns"][row])
+            return row if same else None
+        return row
+
+    def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
+        """Pictures as the model wants them: uint8 (m, size, size, 3)."""
+        queries = _several(query)
+        fit = self._files.facts("model").get("fit", self.settings.fit)  # not what a build under way is going to use
+        return np.stack([load(one, size=self.model.size, fit=fit) for one in queries])
+
+    def _known(self, query: Any) -> int:
+        """The row of a query that must be an image of the library, by its name or its path."""
+        row = self._row_of(query)
+        if row is None:
+            what = str(query) if isinstance(query, (str, Path)) else "the query"
+            made_from = f"{self.path}, which was made from {self.model.name} and has no encoder for others"
+            raise ModelError(f"{what} is no image of {made_from}")
+        return row
+
+
+def table_of(matches: list[dict[str, np.ndarray]]) -> pd.DataFrame:
+    """One table of the matches of several queries, with the number of the query in front: query, rank and so on."""
+    import pandas as pd
+
+    return pd.concat(
+        [pd.DataFrame({"query": number, **found}) for number, found in enumerate(matches)], axis=0
+    ).reset_index(drop=True)
+
+
+def _several(query: Any) -> Sequence[Any]:
+    """The queries as a list; SettingError for an empty one."""
+    if isinstance(query, (list, tuple)) and not query:
+        raise SettingError("query is an empty list; name at least one picture")
+    return query if isinstance(query, (list, tuple)) else [query]
