@@ -3,7 +3,8 @@
     python benchmarks/scale/organize.py 10000 50000 154644 1000000
 
 Each number of images runs in a process of its own, on embeddings of `embeddings.clustered`. ``--only index,map`` runs
-some of the stages; ``--searches`` times single queries by the index that the stage chose, and by the exact one.
+some of the stages; ``--searches`` times single queries by the index that the stage chose, and by the exact one;
+``--whole`` fits maps on all images however many.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import numpy as np
 from embeddings import clustered
 
 from lookalike import metrics, organize, search
+from lookalike.organize import projection
 from lookalike.pipeline import scoring, stages
 
 DIM, CLUSTERS, JUDGED = 128, 200, 1000
@@ -31,6 +33,7 @@ def main():
     parser.add_argument("images", type=int, nargs="+")
     parser.add_argument("--only", default=",".join(STAGES), help=f"some of {', '.join(STAGES)}")
     parser.add_argument("--searches", action="store_true", help="time single queries too")
+    parser.add_argument("--whole", action="store_true", help="fit maps on all images, as if there were few")
     parser.add_argument("--dim", type=int, default=DIM, help="numbers in an embedding")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -38,12 +41,15 @@ def main():
         return run(arguments.images[0], arguments)
     for images in arguments.images:
         rest = ["--only", arguments.only, "--dim", str(arguments.dim), *["--searches"] * arguments.searches]
+        rest += ["--whole"] * arguments.whole
         subprocess.run([sys.executable, __file__, str(images), "--here", *rest], check=True)
 
 
 def run(n, arguments):
     """One number of images: a line for each stage, as it ends."""
     wanted = arguments.only.split(",")
+    if arguments.whole:
+        projection._SAMPLED_FROM = 1 << 60
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "embeddings.npy"
         np.save(place, clustered(n, arguments.dim, clusters=CLUSTERS)[0])
