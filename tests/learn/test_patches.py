@@ -1,5 +1,7 @@
 """Patches: words of the folder, and how much of each a picture has."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -81,3 +83,15 @@ def test_in_parallel_hands_on_errors(textures):
 
     with pytest.raises(ValueError, match="no"):
         in_parallel(fail, textures, 7)
+
+
+def test_in_parallel_restores_the_threads_when_several_ask_at_once(textures):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with ThreadPoolExecutor(3, initializer=torch.set_num_threads, initargs=(3,)) as threads:
+            jobs = [threads.submit(in_parallel, lambda few: few.flatten(1).square(), textures, 7) for _ in range(12)]
+            assert all(torch.equal(job.result(), textures.flatten(1).square()) for job in jobs)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

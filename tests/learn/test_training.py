@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from lookalike import learn
 from lookalike.errors import ModelError, SettingError
 from lookalike.learn import checkpoint, device
+from lookalike.learn.siamese import SiameseVAE
 from lookalike.learn.training import default_epochs
 
 SETTINGS = {"dim": 4, "size": 32, "width": 8}
@@ -281,3 +282,12 @@ def test_pixels_are_principal_components(images):
     expected = np.linalg.svd(centred, full_matrices=False)
     codes = trained.codes(images)
     np.testing.assert_allclose(np.abs(codes), np.abs(expected[0] * expected[1])[:, :4], rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize(("minutes", "looks"), [(None, 1), (100, 3)])
+def test_what_training_does_not_change_is_found_out_once_unless_the_clock_runs(images, monkeypatch, minutes, looks):
+    seen = []
+    known = SiameseVAE.known
+    monkeypatch.setattr(SiameseVAE, "known", lambda self, few: seen.append(len(few)) or known(self, few))
+    fit(images, "siamese-vae", epochs=3, minutes=minutes)
+    assert sum(seen) == looks * len(images)

@@ -158,3 +158,18 @@ def test_damaged_cells_are_refused(points, made, change, message):
 def test_errors_say_what_was_expected(points, made, call, message):
     with pytest.raises(SettingError, match=message):
         call(CellIndex(points, made))
+
+
+def test_senseless_bounds_and_immense_queries_end_in_valid_rows(points, made):
+    senseless = made._replace(bounds=np.full_like(made.bounds, 1e30))
+    rows, _ = CellIndex(points, senseless, probes=4).search(points[:3], 5)
+    assert rows.shape == (3, 5)
+    assert ((rows >= 0) & (rows < len(points))).all()
+    rows, _ = CellIndex(points, made, probes=4).search(np.full((1, 16), 1e30, np.float32), 5)
+    assert ((rows >= 0) & (rows < len(points))).all()
+
+
+@pytest.mark.parametrize("probes", [0, -3])
+def test_looking_at_no_cell_is_refused(points, made, probes):
+    with pytest.raises(SettingError, match="probes"):
+        CellIndex(points, made, probes=probes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from lookalike.errors import SettingError
 
+_SPLIT = Lock()
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -54,13 +56,15 @@ def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) 
     On a processor every core works on a few of its own: small operations that are split among cores wait for one
     another longer than they work, above all where other programs run too. The result does not depend on the cores.
     """
-    parts, n_threads = torch.split(images, few), torch.get_num_threads()
-    if images.device.type != "cpu" or min(len(parts), n_threads) < 2:
+    parts = torch.split(images, few)
+    if images.device.type != "cpu" or min(len(parts), torch.get_num_threads()) < 2:
         with torch.no_grad():
             return torch.cat([function(part) for part in parts])
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads:
-            return torch.cat(list(threads.map(torch.no_grad()(function), parts)))
-    finally:
-        torch.set_num_threads(n_threads)
+    with _SPLIT:  # the number of threads is the whole process's
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+                return torch.cat(list(threads.map(torch.no_grad()(function), parts)))
+        finally:
+            torch.set_num_threads(n_threads)

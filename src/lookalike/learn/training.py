@@ -128,6 +128,8 @@ class Run:
         self.n_steps, self.seed, self.limit = n_steps, seed, limit
         self.step, self.seconds = 0, 0.0
         self.history: dict[str, list[float]] = {}
+        self.batch = min(trained.batch, len(slots))
+        self.sorted_slots = np.sort(slots)
         self.known: torch.Tensor | None = None
         if n_steps:
             self.optimizer = torch.optim.AdamW(trained.network.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
@@ -140,7 +142,10 @@ class Run:
     def go(self, checkpoint: Checkpoint | None, progress: Progress | None) -> None:
         """Trains from where it stands to the end."""
         if not (checkpoint and checkpoint.restore(self)) and hasattr(self.trained.network, "prepare"):
+            if progress:
+                progress("train", 0, self.n_steps)
             self._prepare()
+        self._look(progress)
         self.trained.network.train()
         try:
             for rows in self._batches():
@@ -164,20 +169,29 @@ class Run:
         network.prepare(to_floats(sample, torch.device("cpu")))
         network.to(self.trained.device)
 
-    def _known(self, rows: np.ndarray, images: torch.Tensor) -> tuple[torch.Tensor]:
-        """Of ``images`` in the slots ``rows``; computed for all slots at once where each is seen more than once."""
+    def _look(self, progress: Progress | None) -> None:
+        """Finds out what the network knows of each image, where each is seen more than once and no clock is running."""
         network: Any = self.trained.network
-        if self.n_steps * len(rows) <= len(self.slots):
-            return (network.known(images),)
-        sorted_slots = np.sort(self.slots)
-        if self.known is None:
-            blocks = np.array_split(sorted_slots, math.ceil(len(self.slots) / 256))
-            self.known = torch.cat([network.known(to_floats(self.pixels[block], images.device)) for block in blocks])
-        return (self.known[np.searchsorted(sorted_slots, rows)],)
+        if not hasattr(network, "known") or self.limit < math.inf or self.n_steps * self.batch <= len(self.slots):
+            return
+        blocks = np.array_split(self.sorted_slots, math.ceil(len(self.slots) / 256))
+        found = []
+        for block in blocks:
+            found.append(network.known(to_floats(self.pixels[block], self.trained.device)))
+            if progress:
+                progress("train", self.step, self.n_steps)
+        self.known = torch.cat(found)
+
+    def _known(self, rows: np.ndarray, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the network knows of ``images`` in the slots ``rows``, when it wants to be told."""
+        network: Any = self.trained.network
+        if not hasattr(network, "known"):
+            return ()
+        return (network.known(images) if self.known is None else self.known[np.searchsorted(self.sorted_slots, rows)],)
 
     def _batches(self) -> Iterator[np.ndarray]:
         """Slots of one batch after another, each epoch in an order of its own, from the present step to the last."""
-        size = min(self.trained.batch, len(self.slots))
+        size = self.batch
         per_epoch = max(1, len(self.slots) // size)
         order, drawn_for = np.empty(0, np.int64), -1
         while self.step < self.n_steps and self.seconds < self.limit:
@@ -195,9 +209,8 @@ class Run:
             group["lr"] = LEARNING_RATE * _rate(done, self.n_steps)
         images = to_floats(self.pixels[rows], self.trained.device)
         network: Any = self.trained.network
-        known = self._known(rows, images) if hasattr(network, "known") else ()
         with autocast(self.trained.device):
-            terms = network.loss(images, done, *known)
+            terms = network.loss(images, done, *self._known(rows, images))
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

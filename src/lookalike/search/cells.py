@@ -68,7 +68,7 @@ class CellIndex:
         self.points, self.cells = np.asarray(embeddings), cells
         _check(cells, self.points.shape)
         self._lists = _lists(cells)
-        self.probes = min(probes, len(cells.centres))
+        self.probes = min(count(probes, "probes", len(cells.centres)), len(cells.centres))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -109,11 +109,19 @@ class CellIndex:
         order = np.lexsort((candidates, distances), axis=1)[:, :n]
         indices, distances = (np.take_along_axis(found, order, axis=1) for found in (candidates, distances))
         short = np.flatnonzero(~np.isfinite(distances[:, -1]))
-        if len(short):  # the cells held fewer than n
-            indices[short], distances[short] = self._search_block(
-                queries[short], n, min(4 * probes, len(self.cells.centres))
-            )
+        many = len(self.cells.centres)
+        if len(short) and probes < many:  # the cells held fewer than n
+            indices[short], distances[short] = self._search_block(queries[short], n, min(4 * probes, many))
+        elif len(short):  # what the cells say of the rows, or a query, is out of all proportion
+            indices[short], distances[short] = self._search_all(queries[short], n)
         return indices, distances
+
+    def _search_all(self, queries: NDArray[np.float32], n: int) -> Found:
+        """The n nearest of all rows, one query after another."""
+        everything = np.arange(len(self))[None]
+        distances = np.concatenate([_distances(self.points, everything, query[None]) for query in queries])
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :n]
+        return nearest, np.take_along_axis(distances, nearest, axis=1)
 
 
 def make_cells(embeddings: ArrayLike, *, seed: int = 0, progress: Progress | None = None) -> Cells:
