@@ -33,7 +33,7 @@ def test_build_tells_people_what_was_made_and_what_to_type_next(run, folder, tmp
     for text in ["images    48", "skipped   1", "broken.png: ", "pixels, 64", "4 (kmeans on the embedding)"]:
         assert text in ended.out
     next_ones = [line.removeprefix("next").split() for line in ended.out.splitlines() if "lookalike " in line]
-    assert [words[1] for words in next_ones] == ["find", "map", "report"]
+    assert [words[1] for words in next_ones] == ["find", "map", "serve", "report"]
     assert run(*next_ones[0][1:], "-n", "1", "--json").json[0]["matches"][0]["file_name"] == "checks/000.png"
 
 

@@ -84,19 +84,23 @@ def test_the_same_images_keep_what_was_made_of_them(built, folder, monkeypatch):
 def test_a_library_that_is_open_says_that_it_was_rebuilt(built, folder):
     opened = lookalike.open(built.path)
     assert len(opened.images) == 12
+    fresh = lookalike.open(built.path)
     (folder / "discs" / "000.png").unlink()
     rebuilt = lookalike.build(folder, built.path)
-    for answer in (lambda: opened.clusters, lambda: opened.find(folder / "discs" / "001.png"), lambda: opened.layout):
+    assert len(opened.clusters) == 12  # in memory, as the images are
+    for answer in (lambda: fresh.clusters, lambda: opened.find(folder / "discs" / "001.png"), lambda: opened.layout):
         with pytest.raises(LibraryError, match=r"b\.lookalike: the library was rebuilt; open it again$"):
             answer()
     assert len(rebuilt.images) == len(rebuilt.clusters) == 11
 
 
 def test_a_library_that_is_open_takes_up_other_clusters(built):
-    opened = lookalike.open(built.path)
-    assert len(opened.cluster_names) == 4
+    opened, used = lookalike.open(built.path), lookalike.open(built.path)
+    assert len(used.cluster_names) == 4
     built.cluster(n_clusters=2)
-    assert set(opened.clusters) == {0, 1}
+    assert set(opened.clusters) == set(opened.cluster_names) == {0, 1}
+    assert set(used.clusters) == set(used.cluster_names) == {0, 1, 2, 3}  # clusters and names of one moment
+    assert set(used.refresh().clusters) == set(used.cluster_names) == {0, 1}
 
 
 def test_a_change_that_fails_leaves_nothing_of_another_library(built, folder):

@@ -67,9 +67,9 @@ class Clustering:
 def current(files: LibraryFolder) -> Clustering:
     """The clusters of a library as they were found, or as edits have left them since."""
     if _is_edited(files):
-        facts, clusters = files.facts(STAGE), files.columns("edits", STAGE)["cluster"]
+        clusters, facts = files.columns("edits", STAGE)["cluster"], files.facts(STAGE)
     else:
-        facts, clusters = files.facts("clusters"), files.array("clusters", "clusters")
+        clusters, facts = files.array("clusters", "clusters"), files.facts("clusters")  # reading may refresh the facts
     names = {int(number): str(name) for number, name in facts["names"].items()}
     return Clustering(np.array(clusters, np.int32), names, frozenset(map(int, facts.get("kept", ()))))
 
