@@ -77,18 +77,30 @@ def sides(session: Any, name: str) -> int | None:
     return spatial.pop() if spatial else None
 
 
-def run(session: Any, images: np.ndarray) -> np.ndarray:
+def run(session: Any, images: np.ndarray, name: str) -> np.ndarray:
     """Images (b, 3, s, s) to float32 (b, d): the first output of two dimensions, else the first one's mean.
 
-    Tokens (b, t, d) and maps (b, d, h, w) are averaged. A graph for a fixed number of images gets as many.
+    Tokens (b, t, d) and maps (b, d, h, w) are averaged. A graph for a fixed number of images gets as many. ModelError
+    when it cannot, or does not give a row for each image.
     """
+    try:
+        return _run(session, images)
+    except Exception as error:  # onnxruntime's own, which have no tree
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{name} cannot encode images of {images.shape[-1]} pixels a side: {reason}") from error
+
+
+def _run(session: Any, images: np.ndarray) -> np.ndarray:
     entry = session.get_inputs()[0]
     at_once = entry.shape[0] if isinstance(entry.shape[0], int) else len(images)
     found = []
     for start in range(0, len(images), at_once):
         few = images[start : start + at_once].astype(TYPES[entry.type])
         filled = np.resize(few, (at_once, *few.shape[1:]))  # the last ones repeat others, which are cut off again
-        found.append(_pooled(session.run(None, {entry.name: filled}))[: len(few)])
+        codes = _pooled(session.run(None, {entry.name: filled}))
+        if len(codes) != at_once or (found and codes.shape != (at_once, found[0].shape[1])):
+            raise ValueError(f"it gives {codes.shape} for {at_once} images; expected a row for each")
+        found.append(codes[: len(few)])
     return np.concatenate(found)
 
 
