@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lookalike.errors import ModelError
-from lookalike.learn.hub import IMAGENET, PREPROCESSOR, USUAL, missing_extra, preparation
+from lookalike.learn.hub import IMAGENET, LARGEST_SIDE, USUAL, missing_extra, preparation, processors
 
 OTHER_FILES = "session.model_external_initializers_file_folder_path"
 """onnxruntime's setting of where weights outside the graph lie."""
@@ -30,7 +30,7 @@ class Graph(NamedTuple):
 def describe(path: Path) -> Graph:
     """What a file says of its images; ModelError when it is no graph from images to numbers, or is damaged."""
     side, n_bytes = _looked_at(path, path.stat().st_mtime_ns)
-    beside = preparation(path.parent) if (path.parent / PREPROCESSOR).is_file() else None
+    beside = preparation(path.parent) if processors(path.parent) else None
     mean, std = (beside.mean, beside.std) if beside else IMAGENET
     return Graph(side or (beside.size if beside else USUAL), side is not None, mean, std, n_bytes)
 
@@ -72,6 +72,8 @@ def sides(session: Any, name: str) -> int | None:
     if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3) or len(spatial) > 1:
         found = ", ".join(f"{entry.name} {entry.shape}" for entry in inputs)
         raise ModelError(f"{name} takes {found}; expected one input of square images (n, 3, size, size)")
+    if spatial and not 1 <= max(spatial) <= LARGEST_SIDE:
+        raise ModelError(f"{name} takes images of {max(spatial)} pixels a side; {LARGEST_SIDE} are the most")
     if inputs[0].type not in TYPES:
         raise ModelError(f"{name} takes {inputs[0].type}; expected floating-point images")
     return spatial.pop() if spatial else None
