@@ -61,13 +61,28 @@ def test_the_output_of_two_dimensions_is_preferred():
         graph._pooled([np.ones(3, np.float32)])
 
 
+def test_a_row_for_each_image_or_none(write_onnx, tmp_path):
+    path = write_onnx(tmp_path / "a.onnx", side=32)
+    found = onnx.load(path)
+    flat = next(entry for entry in found.graph.initializer if entry.name == "flat")
+    flat.CopyFrom(onnx.numpy_helper.from_array(np.array([1, 16, -1]), "flat"))  # all images become one
+    onnx.save(found, path)
+    assert "(1, 16) for 2 images; expected a row for each" in refused(path)
+
+
+def test_images_that_the_graph_cannot_encode_later(write_onnx, images, tmp_path):
+    trained = take(write_onnx(tmp_path / "a.onnx", side=32), images)
+    with pytest.raises(ModelError, match="the model's ONNX graph cannot encode images of 24 pixels"):
+        trained.codes(images[:, :24, :24])
+
+
 def test_the_size_is_the_graphs_or_a_setting(write_onnx, tmp_path, images):
     fixed, free = write_onnx(tmp_path / "fixed.onnx", side=48), write_onnx(tmp_path / "free.onnx")
     assert learn.image_size(str(fixed)) == 48
     assert learn.image_size(str(free)) == 224
     assert take(free, images, size=32).size == 32
     assert "made for images of 48 pixels" in refused(fixed, SettingError, size=32)
-    assert "cannot encode an image of 4 pixels" in refused(free, size=4)
+    assert "cannot encode images of 4 pixels" in refused(free, size=4)
 
 
 def test_an_image_processor_beside_it_is_followed(write_onnx, tmp_path):
@@ -77,7 +92,10 @@ def test_an_image_processor_beside_it_is_followed(write_onnx, tmp_path):
     (tmp_path / hub.PREPROCESSOR).write_text(json.dumps(said))
     found = graph.describe(path)
     assert (found.size, found.mean, found.std) == (64, [0.5] * 3, [0.25, 0.5, 0.5])
-    assert learn.elsewhere.source(str(path))["source_hash"] != before
+    after = learn.elsewhere.source(str(path))["source_hash"]
+    assert after != before
+    (tmp_path / hub.CONFIG).write_text(json.dumps({"image_size": 64}))
+    assert learn.elsewhere.source(str(path))["source_hash"] != after
 
 
 def test_the_model_keeps_the_file(write_onnx, images, tmp_path):
@@ -94,7 +112,7 @@ def test_the_model_keeps_the_file(write_onnx, images, tmp_path):
 def test_a_file_that_is_no_graph(tmp_path, written):
     (tmp_path / "a.onnx").write_bytes(written)
     assert "cannot be opened as an ONNX graph" in refused(tmp_path / "a.onnx")
-    assert "there is no such file" in refused(tmp_path / "b.onnx", SettingError)
+    assert "there is no such file" in refused(tmp_path / "b.onnx")
 
 
 def test_a_graph_of_something_else(write_onnx, tmp_path):

@@ -225,6 +225,8 @@ def test_text_alone_and_what_transformers_does_not_know(save):
     assert "BertModel takes input_ids, not images" in refused(name)
     rewrite(name, hub.CONFIG, model_type="of-tomorrow")
     assert "'of-tomorrow'; export it as ONNX" in refused(name)
+    rewrite(name, hub.CONFIG, model_type="timm_wrapper")
+    assert "timm's, which reads other files than these; export it as ONNX" in refused(name)
     rewrite(name, hub.CONFIG, backbone="resnet50")
     assert "built upon an encoder" in refused(name)
     (learn.elsewhere.place(name) / hub.CONFIG).write_text("{")
@@ -236,6 +238,11 @@ def test_text_alone_and_what_transformers_does_not_know(save):
     [
         ({"size": {"height": 32, "width": 64}}, "not square"),
         ({"image_std": [0.5, 0.5, 0.0]}, "std above 0"),
+        ({"image_mean": [float("nan")] * 3}, "finite"),
+        ({"image_mean": 0.5}, "does not say how"),
+        ({"rescale_factor": 0}, "does not say how"),
+        ({"size": float("inf")}, "does not say how"),
+        ({"size": 100_000}, "1024 pixels a side are the most"),
         ({"do_flip_channel_order": True}, "blue before red"),
     ],
 )
@@ -284,7 +291,7 @@ def test_a_strangers_model_makes_nothing_but_encoders_of_transformers(vit, image
         (tmp_path / "model.json").write_text(json.dumps({**document, "settings": {**document["settings"], **changes}}))
         return learn.load_model(tmp_path, device="cpu")
 
-    for name in ("pipeline", "AutoModel", "BertModel", "os", "__name__"):
+    for name in ("TimmWrapperModel", "pipeline", "AutoModel", "BertModel", "os", "__name__"):
         with pytest.raises(ModelError):
             loaded(architecture=name)
     config = document["settings"]["config"]
@@ -310,6 +317,51 @@ def test_nothing_of_it_needs_torchvision(vit, images, monkeypatch):
     assert take(f"hf:{vit}", images).encode(images).shape == (len(images), 32)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"num_attention_heads": 0},
+        {"patch_size": 0},
+        {"hidden_size": 1e400},
+        {"hidden_size": "wide"},
+        {"hidden_act": "evil"},
+        {"patch_size": None},
+        {"image_size": [[]]},
+        {"architectures": 3},
+    ],
+)
+def test_odd_configs_are_one_line(odd, vit, tmp_path):
+    name = f"hf:{shutil.copytree(vit, tmp_path / 'odd')}"
+    rewrite(name, hub.CONFIG, **odd)
+    if "architectures" in odd:
+        learn.check_settings(name, {})
+    else:
+        refused(name)
+
+
+def test_a_family_of_another_mean_must_say_which(save, tmp_path):
+    name = save(clip())
+    (tmp_path / "encoder" / hub.PREPROCESSOR).unlink()
+    assert "has no preprocessor_config.json" in refused(name)
+    learn.check_settings(name, {"mean": [0.5] * 3, "std": [0.5] * 3})
+
+
+def test_all_that_the_index_names_must_be_there(vit, tmp_path, images):
+    whole = transformers.ViTModel.from_pretrained(vit)
+    whole.save_pretrained(tmp_path / "shards", max_shard_size="10KB")
+    name, index = f"hf:{tmp_path / 'shards'}", tmp_path / "shards" / hub.INDEX
+    assert np.array_equal(take(name, images).encode(images), take(f"hf:{vit}", images).encode(images))
+    before = learn.elsewhere.source(name)["source_hash"]
+    document = json.loads(index.read_text())
+    shard = sorted(document["weight_map"].values())[0]
+    index.write_text(json.dumps({"weight_map": {**document["weight_map"], "a": "../shards/" + shard}}))
+    assert "which is not in this folder" in refused(name)
+    index.write_text(json.dumps(document))
+    assert learn.elsewhere.source(name)["source_hash"] == before
+    (tmp_path / "shards" / shard).unlink()
+    assert f"names {shard!r}, which is not in this folder; fetch the encoder again" in refused(name)
+
+
 def test_a_name_of_the_hub_is_taken_from_its_cache(vit, images, tmp_path, monkeypatch):
     from huggingface_hub import constants
 
@@ -318,6 +370,11 @@ def test_a_name_of_the_hub_is_taken_from_its_cache(vit, images, tmp_path, monkey
     (tmp_path / "models--ada--tiny" / "refs").mkdir()
     (tmp_path / "models--ada--tiny" / "refs" / "main").write_text("c" * 40)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert "has no preprocessor_config.json in the cache" in refused("hf:ada/tiny")
+    for file in (hub.PREPROCESSOR, hub.PROCESSOR):  # how the cache remembers that the hub has none
+        known = tmp_path / "models--ada--tiny" / ".no_exist" / ("c" * 40) / file
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.touch()
     assert learn.image_size("hf:ada/tiny") == 32
     assert learn.elsewhere.source("hf:ada/tiny")["revision"] == "c" * 40
     assert learn.elsewhere.source("hf:ada/tiny")["source_hash"] == learn.elsewhere.source(f"hf:{vit}")["source_hash"]

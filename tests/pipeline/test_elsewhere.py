@@ -1,5 +1,6 @@
 """Models from elsewhere in a library: hf, ONNX, and embeddings of one's own."""
 
+import io
 import json
 import shutil
 import sys
@@ -92,6 +93,39 @@ def test_embeddings_of_ones_own_by_name(photos, own_rows, rows, names, tmp_path)
     opened.cluster(n_clusters=2).map("pca")
 
 
+@pytest.mark.parametrize("kind", ["hf", "onnx", "npy"])
+def test_a_finished_library_is_arranged_anew_without_the_files(kind, vit, write_onnx, rows, names, photos, tmp_path):
+    place = tmp_path / "source"
+    shutil.copytree(vit, place / "encoder")
+    write_onnx(place / "encoder.onnx", side=32)
+    np.save(place / "encoder.npy", rows)
+    (place / "encoder.txt").write_text("\n".join(names))
+    model = f"hf:{place / 'encoder'}" if kind == "hf" else str(place / f"encoder.{kind}")
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    built = build(folder, tmp_path, model)
+    before = np.array(built.embeddings)
+    shutil.rmtree(place)
+    again = build(folder, tmp_path, model, n_clusters=3)
+    assert np.array_equal(again.embeddings, before)
+    assert len(again.cluster_names) == 3
+    shutil.copy(folder / names[0], folder / "new.png")
+    for other in ({}, {"random_state": 7}):
+        with pytest.raises(ModelError, match=r"does not exist|no such file"):
+            build(folder, tmp_path, model, **other)
+    kept = lookalike.open(built.path)
+    assert kept.info()["finished"]
+    assert kept.settings.random_state == 0
+
+
+def test_a_table_of_other_names_is_said_before_anything_is_decoded(photos, rows, names, tmp_path):
+    np.save(tmp_path / "own.npy", rows)
+    (tmp_path / "own.txt").write_text("\n".join(f"/else/{name}" for name in names))
+    stages = []
+    with pytest.raises(ModelError, match="names are relative"):
+        build(photos, tmp_path, tmp_path / "own.npy", progress=lambda stage, *_, **__: stages.append(stage))
+    assert "decode" not in stages
+
+
 def test_pictures_outside_it_have_none(photos, own_rows, names, tmp_path):
     library = build(photos, tmp_path, own_rows)
     picture = photos / names[0]
@@ -110,7 +144,7 @@ def test_pictures_outside_it_have_none(photos, own_rows, names, tmp_path):
 def test_a_picture_without_a_row_is_named(photos, rows, names, tmp_path):
     np.save(tmp_path / "own.npy", rows[2:])
     (tmp_path / "own.txt").write_text("\n".join(names[2:]))
-    with pytest.raises(SettingError, match=f"no row for '{names[0]}', '{names[1]}'; names are relative"):
+    with pytest.raises(ModelError, match=f"no row for '{names[0]}', '{names[1]}'; names are relative"):
         build(photos, tmp_path, tmp_path / "own.npy")
 
 
@@ -140,28 +174,43 @@ def test_npy_parquet_and_columns_say_the_same(rows, names, tmp_path):
             "equally",
         ),
         (lambda table: table.assign(embedding="text"), "expected a row of numbers"),
+        (lambda table: table.drop(columns="embedding").assign(x=1.0, width=3), "has width and no column of lists"),
     ],
 )
 def test_tables_that_cannot_be_used(rows, names, tmp_path, change, complaint):
     change(pd.DataFrame({"file_name": names, "embedding": list(rows)})).to_parquet(tmp_path / "own.parquet")
-    with pytest.raises(SettingError, match=complaint) as caught:
+    with pytest.raises(ModelError, match=complaint) as caught:
         embeddings_for(names, tmp_path / "own.parquet")
     assert "\n" not in str(caught.value)
+
+
+def rows_of_a_lying_header():
+    header = io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 10**6)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    return header.getvalue()
 
 
 def test_arrays_that_cannot_be_used(rows, names, tmp_path):
     path = tmp_path / "own.npy"
     np.save(path, rows)
-    with pytest.raises(SettingError, match=r"needs own\.txt beside it"):
+    with pytest.raises(ModelError, match=r"needs own\.txt beside it"):
         embeddings_for(names, path)
     (tmp_path / "own.txt").write_text("\n".join(names[1:]))
-    with pytest.raises(SettingError, match=f"{len(rows)} rows and {len(rows) - 1} names"):
+    with pytest.raises(ModelError, match=f"{len(rows)} rows and {len(rows) - 1} names"):
         embeddings_for(names, path)
     np.save(path, np.array([{"a": "pickle"}]), allow_pickle=True)
-    with pytest.raises(SettingError, match="cannot be read as an array of numbers"):
+    with pytest.raises(ModelError, match="cannot be read as an array of numbers"):
         embeddings_for(names, path)
+    np.save(path, rows.astype(complex))
+    with pytest.raises(ModelError, match="it holds complex128"):
+        embeddings_for(names, path)
+    for damaged in (b"PK\x03\x04 no zip", rows_of_a_lying_header(), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match="cannot be read as an array of numbers"):
+            embeddings_for(names, path)
     (tmp_path / "own.parquet").write_text("no table")
-    with pytest.raises(SettingError, match="cannot be read as Parquet"):
+    with pytest.raises(ModelError, match="cannot be read as Parquet"):
         embeddings_for(names, tmp_path / "own.parquet")
 
 
@@ -189,6 +238,9 @@ def test_names_mean_the_same_from_everywhere(tmp_path, monkeypatch):
 def test_they_stand_in_one_comparison(vit, write_onnx, own_rows, photos, tmp_path):
     onnx = write_onnx(tmp_path / "encoder.onnx", side=32)
     models = ["pixels", f"hf:{vit}", str(onnx), str(own_rows), "hf:nobody/nothing", f"hf:{tmp_path / 'missing'}"]
+    np.save(tmp_path / "few.npy", np.ones((1, 3)))
+    (tmp_path / "few.txt").write_text("gone.png")
+    models += [str(tmp_path / "missing.onnx"), str(tmp_path / "few.npy")]
     found = lookalike.compare(photos, models=models, output=tmp_path / "c", **FAST)
     assert set(found.table["model"]) == set(models[:4])
     assert list(found.skipped["model"]) == models[4:]

@@ -8,7 +8,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from lookalike.errors import SettingError
+from lookalike.errors import ModelError
 from lookalike.learn import graph, hub
 
 HUB = "hf"
@@ -58,9 +58,12 @@ def source(name: str) -> dict[str, str]:
 
 def sidecars(file: Path) -> list[Path]:
     """Files that belong to it, where there are any: the names of a ``.npy``, how an ONNX graph wants its images."""
-    beside = {".npy": file.with_suffix(".txt"), ".onnx": file.with_name(hub.PREPROCESSOR)}
-    known = beside.get(file.suffix.lower())
-    return [known] if known and known.is_file() else []
+    if file.suffix.lower() == ".onnx":
+        said = hub.processors(file.parent)
+        beside = [*said, file.with_name(hub.CONFIG)] if said else []
+    else:
+        beside = [file.with_suffix(".txt")] if file.suffix.lower() == ".npy" else []
+    return [path for path in beside if path.is_file()]
 
 
 @lru_cache(maxsize=16)
@@ -76,5 +79,5 @@ def _hash(files: tuple[tuple[str, int, int], ...]) -> str:
 def _file(name: str) -> Path:
     path = Path(name)
     if not path.is_file():
-        raise SettingError(f"model={name!r}: there is no such file; name one of {SHOWN}")
+        raise ModelError(f"model={name!r}: there is no such file; name one of {SHOWN}")
     return path

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lookalike.errors import ModelError
-from lookalike.learn.hub import IMAGENET, PREPROCESSOR, USUAL, missing_extra, preparation
+from lookalike.learn.hub import IMAGENET, LARGEST_SIDE, USUAL, missing_extra, preparation, processors
 
 OTHER_FILES = "session.model_external_initializers_file_folder_path"
 """onnxruntime's setting of where weights outside the graph lie."""
@@ -30,7 +30,7 @@ class Graph(NamedTuple):
 def describe(path: Path) -> Graph:
     """What a file says of its images; ModelError when it is no graph from images to numbers, or is damaged."""
     side, n_bytes = _looked_at(path, path.stat().st_mtime_ns)
-    beside = preparation(path.parent) if (path.parent / PREPROCESSOR).is_file() else None
+    beside = preparation(path.parent) if processors(path.parent) else None
     mean, std = (beside.mean, beside.std) if beside else IMAGENET
     return Graph(side or (beside.size if beside else USUAL), side is not None, mean, std, n_bytes)
 
@@ -72,23 +72,37 @@ def sides(session: Any, name: str) -> int | None:
     if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3) or len(spatial) > 1:
         found = ", ".join(f"{entry.name} {entry.shape}" for entry in inputs)
         raise ModelError(f"{name} takes {found}; expected one input of square images (n, 3, size, size)")
+    if spatial and not 1 <= max(spatial) <= LARGEST_SIDE:
+        raise ModelError(f"{name} takes images of {max(spatial)} pixels a side; {LARGEST_SIDE} are the most")
     if inputs[0].type not in TYPES:
         raise ModelError(f"{name} takes {inputs[0].type}; expected floating-point images")
     return spatial.pop() if spatial else None
 
 
-def run(session: Any, images: np.ndarray) -> np.ndarray:
+def run(session: Any, images: np.ndarray, name: str) -> np.ndarray:
     """Images (b, 3, s, s) to float32 (b, d): the first output of two dimensions, else the first one's mean.
 
-    Tokens (b, t, d) and maps (b, d, h, w) are averaged. A graph for a fixed number of images gets as many.
+    Tokens (b, t, d) and maps (b, d, h, w) are averaged. A graph for a fixed number of images gets as many. ModelError
+    when it cannot, or does not give a row for each image.
     """
+    try:
+        return _run(session, images)
+    except Exception as error:  # onnxruntime's own, which have no tree
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{name} cannot encode images of {images.shape[-1]} pixels a side: {reason}") from error
+
+
+def _run(session: Any, images: np.ndarray) -> np.ndarray:
     entry = session.get_inputs()[0]
     at_once = entry.shape[0] if isinstance(entry.shape[0], int) else len(images)
     found = []
     for start in range(0, len(images), at_once):
         few = images[start : start + at_once].astype(TYPES[entry.type])
         filled = np.resize(few, (at_once, *few.shape[1:]))  # the last ones repeat others, which are cut off again
-        found.append(_pooled(session.run(None, {entry.name: filled}))[: len(few)])
+        codes = _pooled(session.run(None, {entry.name: filled}))
+        if len(codes) != at_once or (found and codes.shape != (at_once, found[0].shape[1])):
+            raise ValueError(f"it gives {codes.shape} for {at_once} images; expected a row for each")
+        found.append(codes[: len(few)])
     return np.concatenate(found)
 
 

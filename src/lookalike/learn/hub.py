@@ -1,6 +1,7 @@
 """An encoder in the format of the Hugging Face hub: where its folder is, what its JSON says. Loads no torch."""
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ CONFIG, PREPROCESSOR, PROCESSOR = "config.json", "preprocessor_config.json", "pr
 WEIGHTS, INDEX, SHARDS = "model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"
 SNAPSHOTS = "snapshots"
 """In the hub's cache the folder that has one for each commit."""
+SHARD = re.compile(r"[\w-][\w.-]*\.safetensors")
 LARGEST = 16 << 20
 """Bytes: a longer JSON file is not read."""
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
@@ -22,7 +24,12 @@ DROPPED = {
     *("dtype", "torch_dtype", "transformers_version", "name_or_path", "id2label", "label2id", "return_dict"),
 }
 """Entries of a config that an encoder needs not, or by which a stranger's could lead to code or files elsewhere."""
-MOST_LAYERS = 1000
+MOST_LAYERS, LARGEST_SIDE = 1000, 1024
+ODD = (*(OSError, ArithmeticError, AttributeError, LookupError, TypeError), *(ValueError, RuntimeError, AssertionError))
+ODD += (ImportError, MemoryError)
+"""What reading, or making a model by, a file of somebody else's can end with; MissingExtraError is among them."""
+NOT_IMAGENETS = ("clip", "chinese_clip", "altclip", "metaclip", "siglip", "blip", "beit")
+"""Families that are trained with another mean; how their types begin."""
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 """Mean and standard deviation of the channels, which most encoders are trained with."""
 USUAL = 224
@@ -63,8 +70,13 @@ def folder(place: str) -> Path:
 
 def files(path: Path) -> list[Path]:
     """All that is read of a folder."""
-    read = [path / name for name in (CONFIG, PREPROCESSOR, PROCESSOR, INDEX) if (path / name).is_file()]
-    return read + _weights(path)
+    read = [path / name for name in (CONFIG, INDEX) if (path / name).is_file()]
+    return [*read, *processors(path), *_weights(path)]
+
+
+def processors(path: Path) -> list[Path]:
+    """The files there are that say how an encoder wants its images."""
+    return [path / name for name in (PREPROCESSOR, PROCESSOR) if (path / name).is_file()]
 
 
 def config(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -73,7 +85,8 @@ def config(path: Path) -> tuple[dict[str, Any], list[str]]:
     ModelError when the file cannot be read, or is that of something built upon an encoder.
     """
     whole = _json(path / CONFIG)
-    saved_from = [str(name) for name in whole.get("architectures") or []]
+    names = whole.get("architectures")
+    saved_from = [str(name) for name in names] if isinstance(names, list) else []
     vision = whole.get("vision_config")
     if not isinstance(vision, dict):
         return plain(whole), saved_from
@@ -88,27 +101,30 @@ def preparation(path: Path) -> Preparation:
 
     ModelError when the file cannot be read, or says something that is not done here.
     """
-    said: dict[str, Any] = {}
+    said: Any = {}
     if (path / PROCESSOR).is_file():
         said = _json(path / PROCESSOR).get("image_processor") or {}
     if not said and (path / PREPROCESSOR).is_file():
         said = _json(path / PREPROCESSOR)
+    if not isinstance(said, dict):
+        raise ModelError(f"{path} does not say how it wants its images: {PROCESSOR} has no image_processor")
     if said.get("do_flip_channel_order"):
         raise ModelError(f"{path} wants blue before red, which is not done here; take another encoder")
     known = config(path)[0] if (path / CONFIG).is_file() else {}
-    wanted = said.get("crop_size") if said.get("do_center_crop", True) and said.get("crop_size") else said.get("size")
     try:
+        wanted = (said.get("do_center_crop", True) and said.get("crop_size")) or said.get("size")
         size = _side(wanted) or _side(known.get("image_size")) or USUAL
         mean, std = _normalising(said)
-    except (TypeError, ValueError, LookupError) as error:
+    except ODD as error:
         raise ModelError(f"{path} does not say how it wants its images: {error}") from None
     return Preparation(size, mean, std)
 
 
 def check_normalising(mean: list[float], std: list[float]) -> None:
-    """ValueError unless these are three numbers each, those that are divided by above 0."""
-    if len(mean) != 3 or len(std) != 3 or not min(float(value) for value in std) > 0:
-        raise ValueError(f"mean={mean}, std={std} must be three numbers each, std above 0")
+    """ValueError unless these are three finite numbers each, those that are divided by above 0."""
+    finite = all(math.isfinite(float(value)) for value in (*mean, *std))
+    if len(mean) != 3 or len(std) != 3 or not finite or not min(float(value) for value in std) > 0:
+        raise ValueError(f"mean={mean}, std={std} must be three finite numbers each, std above 0")
 
 
 def _normalising(said: dict[str, Any]) -> tuple[list[float], list[float]]:
@@ -130,6 +146,8 @@ def _side(wanted: Any) -> int | None:
     sides = {int(side) for side in (wanted if isinstance(wanted, list) else [wanted])}
     if len(sides) != 1 or min(sides) < 1:
         raise ValueError(f"its images are {wanted}, not square")
+    if max(sides) > LARGEST_SIDE:
+        raise ValueError(f"its images are {wanted}; {LARGEST_SIDE} pixels a side are the most that is believed")
     return sides.pop()
 
 
@@ -152,7 +170,15 @@ def plain(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weights(path: Path) -> list[Path]:
-    return [path / WEIGHTS] if (path / WEIGHTS).is_file() else sorted(path.glob(SHARDS))
+    """The file, or all that the index names; none when there is neither. ModelError when one of those is not there."""
+    if (path / WEIGHTS).is_file() or not (path / INDEX).is_file():
+        return [path / WEIGHTS] if (path / WEIGHTS).is_file() else []
+    named = _json(path / INDEX).get("weight_map")
+    shards = sorted({str(shard) for shard in named.values()}) if isinstance(named, dict) else []
+    for shard in shards:
+        if not SHARD.fullmatch(shard) or not (path / shard).is_file():
+            raise ModelError(f"{path}: {INDEX} names {shard!r}, which is not in this folder; fetch the encoder again")
+    return [path / shard for shard in shards]
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -181,11 +207,35 @@ def _snapshot(name: str) -> Path:
         try:
             path = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=cached))
             if not cached or ((path / CONFIG).is_file() and _weights(path)):
-                return path
+                break
         except Exception as error:  # of many kinds, and not all of one tree
             if not cached:
                 raise ModelError(f"hf:{name} is not in the cache, nor to be had from the hub: {_why(error)}") from error
-    raise AssertionError("unreachable")
+    if not processors(path):
+        _ask_for_processor(name, path)
+    return path
+
+
+def _ask_for_processor(name: str, path: Path) -> None:
+    """Fetches what a snapshot in the cache lacks; that the hub has none, the cache remembers.
+
+    ModelError when the hub cannot be asked, as the images would perhaps be prepared wrongly, and nobody notice.
+    """
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
+
+    for file in (PREPROCESSOR, PROCESSOR):
+        if try_to_load_from_cache(name, file, revision=path.name) is not None:
+            continue  # known not to be there
+        try:
+            hf_hub_download(name, file, revision=path.name)
+        except Exception as error:  # of many kinds, and not all of one tree
+            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+                continue
+            raise ModelError(
+                f"hf:{name} has no {file} in the cache, which says how it wants its images, and the hub cannot be "
+                f"asked for it: {_why(error)}"
+            ) from error
 
 
 def _why(error: Exception) -> str:

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lookalike.errors import ModelError, SettingError
-from lookalike.learn import elsewhere
+from lookalike.errors import MissingExtraError, ModelError, SettingError
+from lookalike.learn import elsewhere, hub
 from lookalike.learn.whitening import Whitening
 
 if TYPE_CHECKING:
@@ -94,8 +94,10 @@ def create(name: str, settings: dict[str, Any]) -> "nn.Module":
     """A new model with random weights from its keyword arguments, ``dim`` and ``size`` among them."""
     try:
         model: nn.Module = _class(name)(**settings)
-    except (TypeError, ValueError) as error:
-        raise SettingError(f"model {name!r} does not take these settings: {error}") from None
+    except (MissingExtraError, ModelError):
+        raise
+    except hub.ODD as error:
+        raise SettingError(f"model {name!r} does not take these settings: {_short(error)}") from None
     return model
 
 
@@ -137,8 +139,13 @@ def check_settings(name: str, settings: dict[str, Any]) -> None:
     if elsewhere.kind(name) == "table":
         elsewhere.place(name)
         _check_numbers({"dim": 1, "size": 1, **settings})
-    else:
+        return
+    try:
         _on_no_device(name, complete(name, settings))
+    except SettingError as error:
+        if settings or not elsewhere.kind(name):
+            raise
+        raise ModelError(f"{name} cannot be used as it is: {error}") from None
 
 
 def _class(name: str) -> Any:
@@ -156,11 +163,8 @@ def _on_no_device(name: str, settings: dict[str, Any]) -> Any:
     """A model without memory for its weights; SettingError when it cannot be."""
     import torch
 
-    try:
-        with torch.device("meta"):
-            return create(name, settings)
-    except (RuntimeError, ArithmeticError, LookupError, AssertionError, AttributeError) as error:
-        raise SettingError(f"model {name!r} does not take these settings: {error}") from None
+    with torch.device("meta"):
+        return create(name, settings)
 
 
 def _numbers(name: str, settings: dict[str, Any]) -> int:
@@ -284,10 +288,16 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
         network.load_state_dict(state, assign=True)
         trained = Trained(name, network, settings=settings, device=target)
         trained.whitening, trained.facts, trained.history = whitening, document["facts"], document["history"]
-    except (OSError, LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"no usable model in {folder}: {reason}; build the library again") from error
+    except MissingExtraError:
+        raise
+    except (*hub.ODD, SafetensorError) as error:
+        raise ModelError(f"no usable model in {folder}: {_short(error)}; build the library again") from error
     return trained
+
+
+def _short(error: BaseException) -> str:
+    """What an error says in one line, or what it is when it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _bounded(path: Path) -> str:

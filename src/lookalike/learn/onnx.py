@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lookalike.errors import ModelError, SettingError
+from lookalike.errors import SettingError
 from lookalike.learn import graph, hub
 from lookalike.learn.whitening import Block
 
@@ -41,20 +41,17 @@ class OnnxEncoder(nn.Module):
 
     @staticmethod
     def describe(place: Path, given: dict[str, Any]) -> dict[str, Any]:
-        """The settings that a file says, tried out on one image of the size that is given, if any.
+        """The settings that a file says, tried out on two images of the size that is given, if any.
 
-        SettingError when the graph takes another size; ModelError when it does not take images.
+        SettingError when the graph takes another size; ModelError when it does not take images, or gives no row for
+        each.
         """
         found = graph.describe(place)
         size = given.get("size", found.size)
         if found.fixed and size != found.size:
             raise SettingError(f"size={size!r} cannot be: {place} is made for images of {found.size} pixels a side")
         session = graph.open_graph(place.read_bytes(), str(place))
-        try:
-            features = graph.run(session, np.zeros((1, 3, size, size), np.float32)).shape[1]
-        except Exception as error:  # onnxruntime's own, which have no tree
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{place} cannot encode an image of {size} pixels a side: {reason}") from error
+        features = graph.run(session, np.zeros((2, 3, size, size), np.float32), str(place)).shape[1]
         return {"size": size, "mean": found.mean, "std": found.std, "n_bytes": found.n_bytes, "features": features}
 
     def fill(self, place: Path) -> None:
@@ -67,7 +64,7 @@ class OnnxEncoder(nn.Module):
             content = self.content.cpu().numpy().tobytes()
             self._session = graph.open_graph(content, "the model's ONNX graph", torch.get_num_threads())
         mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
-        codes = graph.run(self._session, ((images - mean) / std).contiguous().cpu().numpy())
+        codes = graph.run(self._session, ((images - mean) / std).contiguous().cpu().numpy(), "the model's ONNX graph")
         return torch.from_numpy(codes).to(images.device)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Pretrained(nn.Module):
         config = hub.plain(config)  # again: a library's may be a stranger's
         self.pooling = UNPOOLED.get(config["model_type"], "auto") if pooling == "auto" else pooling
         model_class = _class(architecture)
-        known = model_class.config_class.from_dict(config)
+        known = _configuration(model_class, config)
         if hasattr(known, "mask_ratio"):
             known.mask_ratio = 0.0  # a masked autoencoder would else not see most of the patches
         self.encoder = _kept(model_class(known, **self._options(model_class)))
@@ -72,8 +72,17 @@ class Pretrained(nn.Module):
 
     @staticmethod
     def describe(place: Path, given: dict[str, Any]) -> dict[str, Any]:
-        """The settings that a folder's files say, whatever is given; ModelError when it is no encoder of images."""
+        """The settings that a folder's files say, whatever is given.
+
+        ModelError when it is no encoder of images, or its mean is neither ImageNet's nor said nor given.
+        """
         config, saved_from = hub.config(place)
+        family = str(config.get("model_type"))
+        if family.startswith(hub.NOT_IMAGENETS) and not hub.processors(place) and not {"mean", "std"} <= set(given):
+            raise ModelError(
+                f"{place} has no {hub.PREPROCESSOR}, and type {family!r} has no usual mean; bring that file, or give "
+                "model_settings={'mean': …, 'std': …}"
+            )
         return {**hub.preparation(place)._asdict(), "architecture": _architecture(config, saved_from), "config": config}
 
     def fill(self, place: Path) -> None:
@@ -138,6 +147,8 @@ class Pretrained(nn.Module):
 def _class(name: str) -> Any:
     """A class of transformers that takes images; MissingExtraError without the package, ValueError for another name."""
     transformers = _transformers()
+    if name.lower().startswith("timm"):
+        raise ValueError(f"{name} is one of timm's, which reads other files than these; export it as ONNX")
     found: Any = getattr(transformers, name, None)
     if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
         raise ValueError(f"transformers {transformers.__version__} has no model {name!r}")
@@ -145,6 +156,14 @@ def _class(name: str) -> Any:
     if wanted != "pixel_values":
         raise ValueError(f"{name} takes {wanted}, not images")
     return found
+
+
+def _configuration(model_class: Any, config: dict[str, Any]) -> Any:
+    """ValueError for values that the class does not take."""
+    try:
+        return model_class.config_class.from_dict(config)
+    except Exception as error:  # transformers raises what it likes
+        raise ValueError(f"its configuration cannot be: {error}") from error
 
 
 def _architecture(config: dict[str, Any], saved_from: list[str]) -> str:

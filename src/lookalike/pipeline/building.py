@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike import learn
-from lookalike.errors import FolderError, LibraryError, SettingError
+from lookalike.errors import FolderError, LibraryError, ModelError, SettingError
 from lookalike.library import HEADER, LibraryFolder
 from lookalike.pipeline.library import Library
 from lookalike.pipeline.settings import Settings
@@ -35,13 +35,14 @@ def build(
     place, root = library_path(folder, output), Path(folder).resolve()
     if not root.is_dir():
         raise FolderError(f"{folder} is {'a file' if root.exists() else 'missing'}; expected a folder of pictures")
-    _chosen(LibraryFolder(place).header if (place / HEADER).exists() else {}, settings)
+    _chosen(LibraryFolder(place) if (place / HEADER).exists() else None, settings)
     files = LibraryFolder.create(place, root)
     with files.writing():
         _check_owner(files, root)
-        chosen = _chosen(files.header, settings)
+        chosen = _chosen(files, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
         stages.scan(root)
+        stages.check()
         files.note(settings=chosen.as_dict(), folder=str(root))
         stages.images()
         stages.model()
@@ -52,10 +53,17 @@ def build(
     return Library(files, device=device)
 
 
-def _chosen(header: dict[str, Any], given: dict[str, Any]) -> Settings:
-    """The settings, all of them found to be usable before anything is written."""
-    chosen = Settings.merged(header.get("settings", {}), given)
-    learn.check_settings(chosen.model, chosen.model_settings)
+def _chosen(files: LibraryFolder | None, given: dict[str, Any]) -> Settings:
+    """The settings, all of them found to be usable before anything is written.
+
+    A model from elsewhere whose files are gone is left to `Stages.check` where the library has one of that name.
+    """
+    chosen = Settings.merged(files.header.get("settings", {}) if files else {}, given)
+    try:
+        learn.check_settings(chosen.model, chosen.model_settings)
+    except ModelError:
+        if not (files and files.has("model") and files.facts("model").get("name") == chosen.model):
+            raise
     return chosen
 
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lookalike import images, learn, organize, search
-from lookalike.errors import FolderError, ModelError, SettingError
+from lookalike.errors import FolderError, ModelError
 from lookalike.library import LibraryFolder, fingerprint
 from lookalike.pipeline import editing
-from lookalike.pipeline.given import embeddings_for
+from lookalike.pipeline.given import check_table, embeddings_for
 from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.layouts import LAYOUT_STAGES
 from lookalike.pipeline.settings import Settings
@@ -62,12 +62,20 @@ class Stages:
         if self._found.candidates.empty:
             raise FolderError(f"no pictures in {folder}: {_count(self._found)}; name a folder that holds some")
 
+    def check(self) -> None:
+        """Before anything is written: ModelError when the files of a model from elsewhere are gone, or a table does
+        not fit, and the library has not got the very model that they would make."""
+        model = self.settings.model
+        kept = self.files.has("images", self._images_made_from) and self.files.has("model", self._model_made_from)
+        if kept or not learn.elsewhere.kind(model):
+            return
+        place = learn.elsewhere.place(model)
+        if self._is_table:
+            check_table(self._found.candidates["file_name"], place, self.settings.model_settings.get("dim", 1))
+
     def images(self) -> None:
         """Decodes what is new of what `scan` found; a folder that has not changed costs the scan alone."""
-        found = self._found
-        made_from = fingerprint(
-            _content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files
-        )
+        found, made_from = self._found, self._images_made_from
 
         def decode() -> tuple[pd.DataFrame, pd.DataFrame]:
             return images.decode_folder(
@@ -101,12 +109,7 @@ class Stages:
 
     def model(self) -> None:
         """Trains the model, from where an interrupted training stood."""
-        chosen = self.settings
-        made_from = fingerprint(
-            [self.files.facts("images")["content"], self._size, chosen.fit, learn.GENERATION],
-            [chosen.model, chosen.model_settings, chosen.epochs, chosen.minutes, chosen.random_state],
-            *([self._source["source_hash"]] if self._source else []),
-        )
+        chosen, made_from = self.settings, self._model_made_from
 
         def make() -> Made:
             trained = self._from_table() if self._is_table else self._train(made_from)
@@ -128,6 +131,7 @@ class Stages:
             return {"embeddings": learn.embed(trained, pixels, self._slots, progress=self.progress)}, {}
 
         self._run("embeddings", self._upstream("model"), make)
+        self.__dict__.pop("_given", None)  # a large table is not kept in memory for the stages that follow
 
     def index(self) -> None:
         """Finds every image's neighbours, which maps, clusters and scores are made from, and how to search."""
@@ -194,6 +198,22 @@ class Stages:
         self._run("clusters", made_from, make)
         editing.follow(self.files)
 
+    @property
+    def _images_made_from(self) -> str:
+        found = self._found
+        return fingerprint(
+            _content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files
+        )
+
+    @property
+    def _model_made_from(self) -> str:
+        chosen = self.settings
+        return fingerprint(
+            [self.files.facts("images")["content"], self._size, chosen.fit, learn.GENERATION],
+            [chosen.model, chosen.model_settings, chosen.epochs, chosen.minutes, chosen.random_state],
+            *([self._source["source_hash"]] if self._source else []),
+        )
+
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
@@ -226,7 +246,7 @@ class Stages:
             return int(self.settings.model_settings["size"])
         try:
             return learn.image_size(self.settings.model)
-        except (ModelError, SettingError):
+        except ModelError:
             known = self.files.facts("model") if self.files.has("model") else {}
             if known.get("name") != self.settings.model or "size" not in known:
                 raise
@@ -234,9 +254,17 @@ class Stages:
 
     @cached_property
     def _source(self) -> dict[str, str]:
-        """Where a model from elsewhere came from; empty for others."""
+        """Where a model from elsewhere came from, by what the library has when its files are gone; empty for others."""
         model = self.settings.model
-        return learn.elsewhere.source(model) if learn.elsewhere.kind(model) else {}
+        if not learn.elsewhere.kind(model):
+            return {}
+        try:
+            return learn.elsewhere.source(model)
+        except ModelError:
+            known = self.files.facts("model") if self.files.has("model") else {}
+            if known.get("name") != model or "source_hash" not in known:
+                raise
+            return {key: known[key] for key in ("source_hash", "revision") if key in known}
 
     def _cluster(self, points: np.ndarray, n_kept: int, facts: dict[str, Any]) -> np.ndarray:
         """Clusters among the images that are free to be sorted: as many as are wanted but for those that are kept."""
