@@ -164,7 +164,7 @@ def test_clicking_an_image_shows_its_matches_and_a_region_narrows_them(visit, li
     page.wait_for_timeout(400)
     frame = page.locator("aside.right .frame").bounding_box()
     half = frame["x"] + frame["width"] / 2
-    drag(page, [(frame["x"] + 1, frame["y"] + 1), (half, frame["y"] + frame["height"] / 2)])
+    drag(page, [(frame["x"] + 12, frame["y"] + 12), (half, frame["y"] + frame["height"] / 2)])
     page.get_by_role("button", name="Search with the whole picture").wait_for()
     wait(
         page,

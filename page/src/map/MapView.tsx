@@ -116,7 +116,7 @@ function connect(scene: Scene): (() => void)[] {
       const layout = app.layout.value;
       if (!layout) return;
       scene.setLayout(layout, !first);
-      if (!first) untracked(() => fit(scene, 900));
+      if (!first) untracked(() => (url.view.wanted ? Object.assign(scene.camera, url.view.wanted) : fit(scene, 900)));
       first = false;
     }),
     effect(() => {
