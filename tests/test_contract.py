@@ -215,7 +215,8 @@ def test_interrupted_and_resumed_it_is_the_same_to_the_bit(name, few, tmp_path, 
     resumed = fit(
         name, few, epochs=3, checkpoint=tmp_path, progress=lambda stage, done, total, note="": steps.append(done)
     )
-    assert steps == [4, 5, 6]
+    assert [step for step in steps if step > 3] == [4, 5, 6]  # it went on from the third
+    assert set(steps) <= {3, 4, 5, 6}
     assert equal_weights(resumed, whole)
     assert np.array_equal(resumed.encode(few), whole.encode(few))
     assert resumed.history == whole.history

@@ -95,7 +95,7 @@ def run(session: Any, images: np.ndarray, name: str) -> np.ndarray:
 def _run(session: Any, images: np.ndarray) -> np.ndarray:
     entry = session.get_inputs()[0]
     at_once = entry.shape[0] if isinstance(entry.shape[0], int) else len(images)
-    found = []
+    found: list[np.ndarray] = []
     for start in range(0, len(images), at_once):
         few = images[start : start + at_once].astype(TYPES[entry.type])
         filled = np.resize(few, (at_once, *few.shape[1:]))  # the last ones repeat others, which are cut off again

@@ -25,8 +25,10 @@ DROPPED = {
 }
 """Entries of a config that an encoder needs not, or by which a stranger's could lead to code or files elsewhere."""
 MOST_LAYERS, LARGEST_SIDE = 1000, 1024
-ODD = (*(OSError, ArithmeticError, AttributeError, LookupError, TypeError), *(ValueError, RuntimeError, AssertionError))
-ODD += (ImportError, MemoryError)
+ODD: tuple[type[Exception], ...] = (
+    *(OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, AssertionError),
+    *(ImportError, MemoryError),
+)
 """What reading, or making a model by, a file of somebody else's can end with; MissingExtraError is among them."""
 NOT_IMAGENETS = ("clip", "chinese_clip", "altclip", "metaclip", "siglip", "blip", "beit")
 """Families that are trained with another mean; how their types begin."""

@@ -63,14 +63,17 @@ class Stages:
             raise FolderError(f"no pictures in {folder}: {_count(self._found)}; name a folder that holds some")
 
     def check(self) -> None:
-        """Before anything is written: ModelError when the files of a model from elsewhere are gone, or a table does
-        not fit, and the library has not got the very model that they would make."""
+        """Finds out, before anything is written, whether the files of a model from elsewhere are there and fit.
+
+        ModelError otherwise, unless the library has the very model that they would make.
+        """
         model = self.settings.model
         kept = self.files.has("images", self._images_made_from) and self.files.has("model", self._model_made_from)
         if kept or not learn.elsewhere.kind(model):
             return
-        place = learn.elsewhere.place(model)
+        learn.check_settings(model, self.settings.model_settings)
         if self._is_table:
+            place = learn.elsewhere.place(model)
             check_table(self._found.candidates["file_name"], place, self.settings.model_settings.get("dim", 1))
 
     def images(self) -> None:
