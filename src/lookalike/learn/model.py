@@ -276,6 +276,7 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
     from lookalike.learn.device import pick_device
 
     folder, target = Path(folder), pick_device(device)
+    unusable: tuple[type[Exception], ...] = (*hub.ODD, SafetensorError)
     try:
         document = json.loads(_bounded(folder / "model.json"))
         tensors = load_file(folder / "model.safetensors")
@@ -290,7 +291,7 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
         trained.whitening, trained.facts, trained.history = whitening, document["facts"], document["history"]
     except MissingExtraError:
         raise
-    except (*hub.ODD, SafetensorError) as error:
+    except unusable as error:
         raise ModelError(f"no usable model in {folder}: {_short(error)}; build the library again") from error
     return trained
 
