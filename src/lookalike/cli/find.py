@@ -10,10 +10,11 @@ import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, Labels, LibraryPath
 from lookalike.cli.printing import answer, facts, note, readable, table
+from lookalike.cli.progress import progress_bars
 from lookalike.errors import ImageError
 
 STDIN = "-"
-NO_CLUSTER = -1
+NONE = -1
 
 
 @app.command()
@@ -33,6 +34,14 @@ def find(
         Path | None,
         typer.Option(metavar="OUT.jpg", help="Draw a contact sheet too: each query beside its matches."),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Spatial verification: of the first 50, those that share local features with the query, all moved, "
+            "turned and scaled alike, come first. Needs the extra [keypoints].",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Finds the images that look most like each query.
@@ -41,7 +50,10 @@ def find(
     """
     opened = lookalike.open(library)
     queries = [picture(opened, name) for name in images]
-    found = opened.matches(queries, n)
+    with progress_bars() as progress:
+        found = opened.matches(queries, n, verify=verify, progress=progress)
+    if verify:
+        _tell_of_thumbnails(found)
     if sheet:
         from lookalike import show
         from lookalike.pipeline.library import table_of
@@ -82,9 +94,12 @@ def matches_text(results: list[dict[str, Any]]) -> str:
     """A table for each query, under its name when there are several."""
     parts = []
     for result in results:
-        rows = [[m["rank"], f"{m['distance']:.4f}", _cluster(m["cluster"]), m["file_name"]] for m in result["matches"]]
+        matches = result["matches"]
+        columns = ["rank", "distance", *(["inliers"] if "inliers" in matches[0] else []), "cluster", "file_name"]
+        shown = [{**m, "distance": f"{m['distance']:.4f}", "cluster": _number(m["cluster"])} for m in matches]
+        shown = [{**m, "inliers": _number(m["inliers"])} for m in shown] if "inliers" in columns else shown
         heading = f"{readable(result['query'])}\n" if len(results) > 1 else ""
-        parts.append(heading + table(["rank", "distance", "cluster", "file_name"], rows))
+        parts.append(heading + table(columns, [[m[column] for column in columns] for m in shown]))
     return "\n\n".join(parts)
 
 
@@ -93,8 +108,19 @@ def scores_text(scores: dict[str, Any]) -> str:
     return facts((name, f"{score:.3f}" if isinstance(score, float) else f"{score:,}") for name, score in scores.items())
 
 
-def _cluster(number: int) -> str:
-    return "none" if number == NO_CLUSTER else str(number)
+def _number(number: int) -> str:
+    """The number of a cluster or of inliers, where there is one."""
+    return "none" if number == NONE else str(number)
+
+
+def _tell_of_thumbnails(found: list[dict[str, Any]]) -> None:
+    """Says of how many matches the small copy was compared, if of any."""
+    compared = [what for of in found for what in of["compared"]]
+    if thumbnails := compared.count("thumbnail"):
+        note(
+            f"{thumbnails} of the {len(compared)} matches were compared by their thumbnails: their files are gone, "
+            "unreadable or changed"
+        )
 
 
 def _from_stdin() -> bytes:

@@ -19,6 +19,7 @@ from lookalike.pipeline.labels import label_codes, labels_from
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import Progress, Stages
+from lookalike.pipeline.verifying import FIRST, readable_twice, verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,10 +145,7 @@ class Library:
 
         LibraryError when the library names a file outside the folder.
         """
-        inside = [Path(os.fsdecode(path)) for path in self._rows["path"]]
-        if outside := [path for path in inside if path.is_absolute() or ".." in path.parts]:
-            raise LibraryError(f"{self.path} names {outside[0]}, outside its folder; run `lookalike build` again")
-        return [self.folder / path for path in inside]
+        return [self._place(row) for row in range(len(self.file_names))]
 
     def thumbnail(self, row: int) -> np.ndarray:
         """The small picture of the image in this row of ``images``: uint8 (h, w, 3), longest side 128."""
@@ -173,29 +171,38 @@ class Library:
             return np.array(self.embeddings)[[self._known(one) for one in _several(query)]]
         return self.model.encode(self._seen(query))
 
-    def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
+    def find(
+        self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None
+    ) -> pd.DataFrame:
         """The ``n`` images that look most like the query, nearest first: rank, file_name, distance, cluster.
 
         ``query`` is any readable picture, in the folder or not, or the name of an image of the library. Of an image
         whose file is as it was, and of a name, the embedding is at hand, and the model is not needed. A list of
         pictures gives one table with the number of the query in front. Distances are Euclidean, between embeddings of
         length 1: 0 is the same, 2 the opposite.
+        ``verify`` puts those of the first 50 in front that share 10 local features or more with the query, all moved,
+        turned and scaled alike (spatial verification; Philbin et al., 2007); the columns inliers and compared tell.
         ImageError when a query cannot be read; SettingError when ``n`` is below 1; ModelError for a picture outside
-        the library when its embeddings came without an encoder.
+        the library when its embeddings came without an encoder; MissingExtraError to verify without OpenCV.
         """
-        table = table_of(self.matches(query, n))
+        table = table_of(self.matches(query, n, verify=verify, progress=progress))
         return table if isinstance(query, (list, tuple)) else table.drop(columns="query")
 
-    def matches(self, query: Query | Sequence[Query], n: int = 10) -> list[dict[str, np.ndarray]]:
-        """What `find` puts in a table, for each query: rank, file_name, distance and cluster, (n,) each."""
+    def matches(
+        self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None
+    ) -> list[dict[str, np.ndarray]]:
+        """What `find` puts in a table, for each query: the columns, (n,) each."""
         index = self.index  # before the model: an unfinished library says so at once
-        rows, distances = index.search(self._embedded(query), n)
-        names = self.file_names
+        queries = readable_twice(_several(query)) if verify else _several(query)
+        rows, distances = index.search(self._embedded(queries), max(n, FIRST) if verify and n > 0 else n)
+        names, more = self.file_names, [{}] * len(rows)
         clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
+        if verify:
+            rows, distances, more = verified(self, queries, rows, distances, n=n, progress=progress)
         ranks = np.arange(1, rows.shape[1] + 1)
         return [
-            {"rank": ranks, "file_name": names[found], "distance": distances[number], "cluster": clusters[found]}
-            for number, found in enumerate(rows)
+            {"rank": ranks, "file_name": names[found], "distance": away, "cluster": clusters[found], **checks}
+            for found, away, checks in zip(rows, distances, more, strict=True)
         ]
 
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> Library:
@@ -268,7 +275,10 @@ class Library:
             "settings": header.get("settings", {}),
             "seconds": self.seconds(),
             "versions": stages["model"]["facts"].get("versions", {}) if "model" in stages else {},
-            "stages": {stage: _without(record["facts"], "versions") for stage, record in stages.items()},
+            "stages": {
+                stage: {name: fact for name, fact in record["facts"].items() if name != "versions"}
+                for stage, record in stages.items()
+            },
             "finished": "clusters" in stages,
         }
 
@@ -292,6 +302,12 @@ class Library:
             if any(part in spent for part in parts):
                 result[stage] = round(sum(spent.get(part, 0.0) for part in parts), 3)
         return {**result, "total": round(sum(result.values()), 3)}
+
+    def _place(self, row: int) -> Path:
+        inside = Path(os.fsdecode(self._rows["path"][row]))
+        if inside.is_absolute() or ".." in inside.parts:
+            raise LibraryError(f"{self.path} names {inside}, outside its folder; run `lookalike build` again")
+        return self.folder / inside
 
     def _embedded(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Embeddings float32 (m, dim) of the queries: those of images from the library, of others by the model."""
@@ -372,10 +388,6 @@ def _several(query: Any) -> Sequence[Any]:
     if isinstance(query, (list, tuple)) and not query:
         raise SettingError("query is an empty list; name at least one picture")
     return query if isinstance(query, (list, tuple)) else [query]
-
-
-def _without(facts: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if key != name}
 
 
 _PARTS = {
