@@ -117,10 +117,9 @@ def _tell_of_thumbnails(found: list[dict[str, Any]]) -> None:
     """Says of how many matches the small copy was compared, if of any."""
     compared = [what for of in found for what in of["compared"]]
     if thumbnails := compared.count("thumbnail"):
-        note(
-            f"{thumbnails} of the {len(compared)} matches were compared by their thumbnails: their files are gone, "
-            "unreadable or changed"
-        )
+        one, many = "was compared by its thumbnail: the file is", "were compared by their thumbnails: the files are"
+        what = one if thumbnails == 1 else many
+        note(f"{thumbnails} of the {len(compared)} matches {what} gone, unreadable or changed")
 
 
 def _from_stdin() -> bytes:
