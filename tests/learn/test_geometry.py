@@ -38,8 +38,8 @@ COPIES = {
 def test_a_copy_has_many_inliers_and_another_picture_few(copy):
     original, other = seen(scene(1)), seen(scene(2))
     changed = seen(COPIES[copy](scene(1)))
-    assert n_inliers(original, changed) >= 30
-    assert n_inliers(other, changed) <= 5
+    assert n_inliers(original, changed) >= 15
+    assert n_inliers(other, changed) < 8
 
 
 def test_the_same_parts_in_another_arrangement_do_not_agree():
@@ -53,7 +53,7 @@ def test_the_same_parts_in_another_arrangement_do_not_agree():
 
 def test_a_mirrored_picture_agrees_only_with_its_mirror_image():
     mirrored = scene(1)[:, ::-1]
-    assert n_inliers(seen(scene(1)), seen(mirrored)) < 10
+    assert n_inliers(seen(scene(1)), seen(mirrored)) < 8
     assert n_inliers(seen(scene(1)[:, ::-1]), seen(mirrored)) >= 30
 
 

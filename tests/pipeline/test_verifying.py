@@ -107,6 +107,20 @@ def test_a_library_alone_verifies_too(library, folder):
     assert set(found["compared"]) == {"thumbnail"}
 
 
+def test_matches_without_any_picture_keep_their_place(library, folder):
+    before = library.find("00.png", 15)
+    (folder / "turned.png").unlink()
+    for thumbnails in (library._files.working / "thumbnails").iterdir():
+        thumbnails.unlink()
+    opened = lookalike.open(library.path)
+    found = opened.find(folder / "00.png", 15, verify=True)
+    assert list(found["file_name"]) == list(before["file_name"])
+    lost = found[found["file_name"] == "turned.png"]
+    assert (lost["compared"].item(), lost["inliers"].item()) == ("none", verifying.NOT_COMPARED)
+    with pytest.raises(ImageError, match=r"turned\.png: neither its file nor its thumbnail"):
+        opened.find("turned.png", verify=True)
+
+
 def test_a_flat_query_leaves_the_order_as_it_is(library, folder):
     before, after = (library.find(folder / "flat.png", 15, verify=verify) for verify in (False, True))
     pd.testing.assert_frame_equal(after[before.columns], before)

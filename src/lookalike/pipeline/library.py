@@ -180,7 +180,7 @@ class Library:
         whose file is as it was, and of a name, the embedding is at hand, and the model is not needed. A list of
         pictures gives one table with the number of the query in front. Distances are Euclidean, between embeddings of
         length 1: 0 is the same, 2 the opposite.
-        ``verify`` puts those of the first 50 in front that share 10 local features or more with the query, all moved,
+        ``verify`` puts those of the first 50 in front that share 8 local features or more with the query, all moved,
         turned and scaled alike (spatial verification; Philbin et al., 2007); the columns inliers and compared tell.
         ImageError when a query cannot be read; SettingError when ``n`` is below 1; ModelError for a picture outside
         the library when its embeddings came without an encoder; MissingExtraError to verify without OpenCV.
@@ -195,7 +195,8 @@ class Library:
         index = self.index  # before the model: an unfinished library says so at once
         queries = readable_twice(_several(query)) if verify else _several(query)
         rows, distances = index.search(self._embedded(queries), max(n, FIRST) if verify and n > 0 else n)
-        names, more = self.file_names, [{}] * len(rows)
+        more: list[dict[str, np.ndarray]] = [{} for _ in rows]
+        names = self.file_names
         clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
         if verify:
             rows, distances, more = verified(self, queries, rows, distances, n=n, progress=progress)
@@ -275,10 +276,7 @@ class Library:
             "settings": header.get("settings", {}),
             "seconds": self.seconds(),
             "versions": stages["model"]["facts"].get("versions", {}) if "model" in stages else {},
-            "stages": {
-                stage: {name: fact for name, fact in record["facts"].items() if name != "versions"}
-                for stage, record in stages.items()
-            },
+            "stages": {s: {k: v for k, v in of["facts"].items() if k != "versions"} for s, of in stages.items()},
             "finished": "clusters" in stages,
         }
 

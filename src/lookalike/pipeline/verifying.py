@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lookalike.errors import ImageError
+from lookalike.errors import ImageError, LibraryError
 from lookalike.images import load_whole, read_stream
 from lookalike.learn.geometry import LocalFeatures, local_features, n_inliers, opencv_is_there
 from lookalike.pipeline.stages import Progress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIRST = 50
 """Matches of each query that are looked at again."""
-ENOUGH = 10
+ENOUGH = 8
 """Inliers from which on two pictures are taken to show the same; fewer agree by chance."""
 LONGEST = 512
 """Pixels of a picture's longer side when it is compared; more find smaller parts, and take longer by area."""
@@ -28,9 +28,7 @@ KEPT = 500
 THREADS = 8
 """Candidates looked at side by side, on as many of the machine's cores as there are."""
 NOT_COMPARED = -1
-"""Inliers of matches behind the first."""
-
-Features = Callable[[int], tuple[LocalFeatures, str]]
+"""Inliers of matches behind the first, and of those of which there is no picture any more."""
 
 
 def readable_twice(queries: Sequence[Any]) -> list[Any]:
@@ -50,18 +48,21 @@ def verified(
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, np.ndarray]]]:
     """The ``n`` best of each query's matches, rows and distances (m, ≥ n), in a new order, and what decided on it.
 
-    The first 50 that have at least 10 inliers come first, most inliers first; the others follow by distance, as do
+    The first 50 that have at least 8 inliers come first, most inliers first; the others follow by distance, as do
     equals. The query is compared as it is and mirrored. What decided are the columns inliers, int64 (n,), and
-    compared: ``original``, ``thumbnail`` where the original is gone, changed or unreadable, or ``none`` behind the
-    first 50, with inliers −1. ImageError when a query cannot be read.
+    compared: ``original``; ``thumbnail`` where that is gone, changed or unreadable; ``none``, with inliers −1, where
+    the thumbnail is gone too, and behind the first 50. ImageError when a query cannot be read.
     """
-    features = lru_cache(KEPT)(lambda row: _features(library, row))
     inliers = np.full(rows.shape, NOT_COMPARED, np.int64)
     compared = np.full(rows.shape, "none", object)
-    for number, query in enumerate(queries):
-        if progress:
-            progress("verify", number, len(queries))
-        inliers[number, :FIRST], compared[number, :FIRST] = _compared(library, query, rows[number, :FIRST], features)
+    with ThreadPoolExecutor(THREADS) as threads:
+        candidates = Candidates(library, threads)
+        for number, query in enumerate(queries):
+            if progress:
+                progress("verify", number, len(queries))
+            views = _views(_query_picture(library, query))
+            found = candidates.compared(views, rows[number, :FIRST])
+            inliers[number, :FIRST], compared[number, :FIRST] = zip(*found, strict=True)
     order = np.argsort(-np.where(inliers >= ENOUGH, inliers, 0), axis=1, kind="stable")[:, :n]
     rows, distances, inliers, compared = (
         np.take_along_axis(column, order, 1) for column in (rows, distances, inliers, compared)
@@ -69,35 +70,52 @@ def verified(
     return rows, distances, [{"inliers": i, "compared": c} for i, c in zip(inliers, compared, strict=True)]
 
 
-def _compared(library: Library, query: Any, rows: np.ndarray, features: Features) -> tuple[list[int], list[str]]:
-    """The inliers of a query in the images of these rows, and what of each was compared."""
-    picture = _query_picture(library, query)
-    views = [local_features(view) for view in (picture, np.ascontiguousarray(picture[:, ::-1]))]
+class Candidates:
+    """The images of a library, one by one read here and looked at in threads; the last few stay known."""
 
-    def compare(row: int) -> tuple[int, str]:
-        candidate, source = features(row)
-        return max(n_inliers(view, candidate) for view in views), source
+    def __init__(self, library: Library, threads: ThreadPoolExecutor) -> None:
+        self._library, self._threads = library, threads
+        self._looked_at = lru_cache(KEPT)(self._look_at)
 
-    with ThreadPoolExecutor(THREADS) as threads:
-        found = list(threads.map(compare, rows.tolist()))
-    return [number for number, _ in found], [source for _, source in found]
+    def compared(self, views: list[LocalFeatures], rows: np.ndarray) -> list[tuple[int, str]]:
+        """For each of these rows the inliers of the best view of the query, and what was compared."""
+        looked_at = [self._looked_at(row) for row in rows.tolist()]
+        best = self._threads.map(lambda one: _inliers(views, one and one.result()), [one for one, _ in looked_at])
+        return [(inliers, source) for inliers, (_, source) in zip(best, looked_at, strict=True)]
+
+    def _look_at(self, row: int) -> tuple[Future[LocalFeatures] | None, str]:
+        picture, source = _picture(self._library, row)
+        return None if picture is None else self._threads.submit(local_features, picture), source
+
+
+def _inliers(views: list[LocalFeatures], candidate: LocalFeatures | None) -> int:
+    return NOT_COMPARED if candidate is None else max(n_inliers(view, candidate) for view in views)
+
+
+def _views(picture: np.ndarray) -> list[LocalFeatures]:
+    """A query as it is and mirrored."""
+    return [local_features(view) for view in (picture, np.ascontiguousarray(picture[:, ::-1]))]
 
 
 def _query_picture(library: Library, query: Any) -> np.ndarray:
     """The picture of a query, which may also be the name of an image of the library."""
     row = library._row_of(query)
-    return load_whole(query, longest=LONGEST) if row is None else _picture(library, row)[0]
+    if row is None:
+        return load_whole(query, longest=LONGEST)
+    picture, _ = _picture(library, row)
+    if picture is None:
+        raise ImageError(f"{query}: neither its file nor its thumbnail can be read, so nothing can be compared with it")
+    return picture
 
 
-def _features(library: Library, row: int) -> tuple[LocalFeatures, str]:
-    picture, source = _picture(library, row)
-    return local_features(picture), source
-
-
-def _picture(library: Library, row: int) -> tuple[np.ndarray, str]:
-    """An image of the library at its best: uint8 (h, w, 3), and whether it is the original or the thumbnail."""
-    content_hash = library._rows["content_hash"][row]
+def _picture(library: Library, row: int) -> tuple[np.ndarray | None, str]:
+    """An image of the library at its best, uint8 (h, w, 3), and whether it is the original, the thumbnail, or none."""
+    place, content_hash = library._place(row), library._rows["content_hash"][row]
     try:
-        return load_whole(library._place(row), longest=LONGEST, content_hash=content_hash), "original"
+        return load_whole(place, longest=LONGEST, content_hash=content_hash), "original"
     except ImageError:
+        pass
+    try:
         return library.thumbnail(row), "thumbnail"
+    except LibraryError:
+        return None, "none"
