@@ -126,3 +126,34 @@ def test_evaluate_takes_labels_from_a_file(run, library, tmp_path):
     ended = run("evaluate", library, "--labels", tmp_path / "truth.csv", "--json")
     assert (ended.json["acc"], ended.json["ari"]) == (1, 1)
     assert run("evaluate", library, "--labels", tmp_path / "gone.csv").code == 1
+
+
+def test_find_verifies(run, library, folder, query):
+    pytest.importorskip("cv2", reason="needs the extra keypoints")
+    ended = run("find", library, folder / "checks" / "001.png", "-n", 3, "--verify", "--json")
+    expected = lookalike.open(library).find(folder / "checks" / "001.png", 3, verify=True)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.json[0]["matches"] == expected.to_dict("records")
+    lines = run("find", library, query, "-n", 3, "--verify").out.splitlines()
+    assert lines[0].split() == ["rank", "distance", "inliers", "cluster", "file_name"]
+    assert len(lines) == 4
+
+
+def test_find_says_when_it_verified_thumbnails(run, draw_folder, tmp_path):
+    pytest.importorskip("cv2", reason="needs the extra keypoints")
+    photos = draw_folder(tmp_path / "photos", n_each=1)
+    settings = {"model": "pixels", "projection": "pca", "space": "embedding", "n_clusters": 2}
+    made = lookalike.build(photos, tmp_path / "own.lookalike", **settings).path
+    (photos / "discs" / "000.png").unlink()
+    ended = run("find", made, photos / "checks" / "000.png", "--verify")
+    assert ended.code == 0
+    assert ended.err == ("1 of the 4 matches was compared by its thumbnail: the file is gone, unreadable or changed\n")
+
+
+def test_find_says_what_verifying_needs(run, library, query, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    ended = run("find", library, query, "--verify")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        "error: verify needs OpenCV, which is not installed; pip install 'lookalike[keypoints]' brings it\n"
+    )

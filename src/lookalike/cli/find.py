@@ -14,7 +14,7 @@ from lookalike.cli.progress import progress_bars
 from lookalike.errors import ImageError
 
 STDIN = "-"
-NO_CLUSTER = -1
+NONE = -1
 
 
 @app.command()
@@ -34,6 +34,14 @@ def find(
         Path | None,
         typer.Option(metavar="OUT.jpg", help="Draw a contact sheet too: each query beside its matches."),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Spatial verification: of the first 50, those that share local features with the query, all moved, "
+            "turned and scaled alike, come first. Needs the extra [keypoints].",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Finds the images that look most like each query.
@@ -43,7 +51,11 @@ def find(
     opened = lookalike.open(library)
     queries = [picture(opened, name) for name in images]
     known = [named(opened, name) for name in images]
-    found = opened.matches([query if name is None else name for name, query in zip(known, queries, strict=True)], n)
+    asked = [query if name is None else name for name, query in zip(known, queries, strict=True)]
+    with progress_bars() as progress:
+        found = opened.matches(asked, n, verify=verify, progress=progress)
+    if verify:
+        _tell_of_thumbnails(found)
     if sheet:
         from lookalike import show
         from lookalike.pipeline.finding import table_of
@@ -91,9 +103,12 @@ def matches_text(results: list[dict[str, Any]]) -> str:
     """A table for each query, under its name when there are several."""
     parts = []
     for result in results:
-        rows = [[m["rank"], f"{m['distance']:.4f}", _cluster(m["cluster"]), m["file_name"]] for m in result["matches"]]
+        matches = result["matches"]
+        columns = ["rank", "distance", *(["inliers"] if "inliers" in matches[0] else []), "cluster", "file_name"]
+        shown = [{**m, "distance": f"{m['distance']:.4f}", "cluster": _number(m["cluster"])} for m in matches]
+        shown = [{**m, "inliers": _number(m["inliers"])} for m in shown] if "inliers" in columns else shown
         heading = f"{readable(result['query'])}\n" if len(results) > 1 else ""
-        parts.append(heading + table(["rank", "distance", "cluster", "file_name"], rows))
+        parts.append(heading + table(columns, [[m[column] for column in columns] for m in shown]))
     return "\n\n".join(parts)
 
 
@@ -102,8 +117,18 @@ def scores_text(scores: dict[str, Any]) -> str:
     return facts((name, f"{score:.3f}" if isinstance(score, float) else f"{score:,}") for name, score in scores.items())
 
 
-def _cluster(number: int) -> str:
-    return "none" if number == NO_CLUSTER else str(number)
+def _number(number: int) -> str:
+    """The number of a cluster or of inliers, where there is one."""
+    return "none" if number == NONE else str(number)
+
+
+def _tell_of_thumbnails(found: list[dict[str, Any]]) -> None:
+    """Says of how many matches the small copy was compared, if of any."""
+    compared = [what for of in found for what in of["compared"]]
+    if thumbnails := compared.count("thumbnail"):
+        one, many = "was compared by its thumbnail: the file is", "were compared by their thumbnails: the files are"
+        what = one if thumbnails == 1 else many
+        note(f"{thumbnails} of the {len(compared)} matches {what} gone, unreadable or changed")
 
 
 def _from_stdin() -> bytes:

@@ -21,6 +21,7 @@ WORDS = {
     "project": "laying out the map",
     "cluster": "clustering",
     "score": "scoring",
+    "verify": "verifying",
     "draw": "drawing",
 }
 

@@ -4,8 +4,8 @@ from lookalike.images.atlas import Atlas
 from lookalike.images.decode import decode
 from lookalike.images.folder import decode_folder
 from lookalike.images.pixels import Pixels, Thumbnails
-from lookalike.images.prepare import FITS, load
-from lookalike.images.reading import open_regular, read_whole
+from lookalike.images.prepare import FITS, load, load_whole
+from lookalike.images.reading import open_regular, read_stream, read_whole
 from lookalike.images.scan import Scan, scan
 from lookalike.images.shards import decoded_so_far
 from lookalike.images.write import draw_text, encode_jpeg, encode_png, write_image
@@ -23,7 +23,9 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "load",
+    "load_whole",
     "open_regular",
+    "read_stream",
     "read_whole",
     "scan",
     "write_image",

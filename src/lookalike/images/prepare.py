@@ -10,7 +10,7 @@ from PIL import Image
 
 from lookalike.errors import ImageError, SettingError
 from lookalike.images.decode import open_picture
-from lookalike.images.reading import MAX_FILE_BYTES, read_whole
+from lookalike.images.reading import hash_of, read_stream, read_whole
 from lookalike.images.shards import MAX_SIZE
 from lookalike.images.write import jpeg_bytes
 
@@ -73,16 +73,25 @@ def load(
         `size`, `fit` or an array's shape or dtype cannot be used.
     """
     check_square(size, fit)
-    if isinstance(source, np.ndarray):
-        return _square(_from_array(source), size, fit)
-    if isinstance(source, bytes):
-        return _square(open_picture(source, _at_least(size)).image, size, fit)
-    if isinstance(source, (str, os.PathLike)):
-        return _load_file(source, size, fit)
-    data = source.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
-    return _square(open_picture(data, _at_least(size)).image, size, fit)
+    return _square(_opened(source, _at_least(size)), size, fit)
+
+
+def load_whole(
+    source: str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8],
+    *,
+    longest: int,
+    content_hash: str | None = None,
+) -> NDArray[np.uint8]:
+    """Read a picture in its own proportions: uint8 (h, w, 3), no side longer than `longest` pixels, never enlarged.
+
+    `source` as for `load`. Raises `ImageError` when it cannot be read, or when it is a file whose content is not the
+    one with this `content_hash`; `SettingError` when `longest` is below 1 or an array cannot be used.
+    """
+    if longest < 1:
+        raise SettingError(f"longest is {longest}; expected at least 1 pixel.")
+    image = _opened(source, longest, content_hash)
+    image.thumbnail((longest, longest), _RESAMPLING, reducing_gap=_REDUCING_GAP)
+    return np.array(image)
 
 
 def check_square(size: int, fit: str) -> None:
@@ -93,10 +102,25 @@ def check_square(size: int, fit: str) -> None:
         raise SettingError(f"fit is {fit!r}; expected one of {', '.join(FITS)}.")
 
 
-def _load_file(path: str | os.PathLike[str], size: int, fit: str) -> NDArray[np.uint8]:
+def _opened(
+    source: str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8],
+    at_least: int,
+    content_hash: str | None = None,
+) -> Image.Image:
+    """The RGB image, perhaps reduced, of whatever holds a picture."""
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, (str, os.PathLike)):
+        return _from_file(source, at_least, content_hash)
+    return open_picture(source if isinstance(source, bytes) else read_stream(source), at_least).image
+
+
+def _from_file(path: str | os.PathLike[str], at_least: int, content_hash: str | None) -> Image.Image:
     try:
         data, _ = read_whole(path)
-        return _square(open_picture(data, _at_least(size)).image, size, fit)
+        if content_hash not in (None, hash_of(data)):
+            raise ImageError("the file has changed")
+        return open_picture(data, at_least).image
     except ImageError as error:
         raise ImageError(f"{os.fsdecode(path)}: {error}") from error
 

@@ -1,7 +1,9 @@
 """Reading a file of the user's once, whole, and without ever blocking or writing."""
 
+import hashlib
 import os
 import stat
+from typing import IO
 
 from lookalike.errors import ImageError
 
@@ -39,6 +41,19 @@ def read_whole(path: bytes | str | os.PathLike[str]) -> tuple[bytes, os.stat_res
     if not data:
         raise ImageError("the file is empty")
     return data, state
+
+
+def read_stream(stream: IO[bytes]) -> bytes:
+    """The rest of a binary stream; raises `ImageError` when it is more than 512 MiB."""
+    data = stream.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+    return data
+
+
+def hash_of(data: bytes) -> str:
+    """What tells the contents of files apart: BLAKE2b, 16 bytes in hexadecimal."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _reason(error: OSError) -> str:

@@ -4,7 +4,6 @@ It says ``{"at": slot}`` before it opens a file, ``{"saving": shard}`` before it
 after; ``{"failed": why}`` when it cannot write. When its stdin closes (its parent is gone) it ends at once.
 """
 
-import hashlib
 import importlib
 import json
 import os
@@ -21,7 +20,7 @@ from PIL import AvifImagePlugin
 
 from lookalike.errors import ImageError
 from lookalike.images.prepare import Prepared
-from lookalike.images.reading import read_whole
+from lookalike.images.reading import hash_of, read_whole
 from lookalike.images.shards import SHARD, Row, Shard, pixels_path, write_shard
 
 EXTRA_MEMORY = 2 << 30
@@ -118,7 +117,7 @@ def _outcomes(job: dict[str, Any], say: Say) -> Iterator[tuple[int, str | tuple[
         except MemoryError:
             yield slot, "too large: decoding it needs more memory than one picture may use"
         else:
-            digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+            digest = hash_of(data)
             size = prepared.width, prepared.height
             yield slot, (Row(slot, len(data), state.st_mtime_ns, digest, *size, 0, len(prepared.thumbnail)), prepared)
 

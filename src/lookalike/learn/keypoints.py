@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.errors import MissingExtraError
+from lookalike.learn.opencv import opencv
 from lookalike.learn.whitening import Block
 
+WANTED_BY = "model='keypoints'"
+"""Who needs OpenCV here."""
 SMALLEST = 16
 """Pixels a side below which a descriptor's patch has nothing around it."""
 STEP = 16
@@ -61,7 +63,7 @@ class Keypoints(nn.Module):
             raise ValueError(f"size={size} must be {SMALLEST} or more")
         if words < 1:
             raise ValueError(f"words={words} must be 1 or more")
-        opencv()
+        opencv(WANTED_BY)
         self.blocks = [Block(dim, shrinkage=SHRINKAGE)]
         self.register_buffer("words", torch.zeros(words, NUMBERS))
         self.register_buffer("mean", torch.zeros(words * NUMBERS))
@@ -90,22 +92,10 @@ class Keypoints(nn.Module):
         return torch.cat(gathered).to(images.device)
 
 
-def opencv() -> Any:
-    """The module cv2, kept to one thread, because it is images that are described in parallel."""
-    try:
-        import cv2
-    except ImportError:
-        raise MissingExtraError(
-            "model='keypoints' needs OpenCV, which is not installed; pip install 'lookalike[keypoints]' brings it"
-        ) from None
-    cv2.setNumThreads(1)
-    return cv2
-
-
 def describe(images: Tensor) -> list[Tensor]:
     """Descriptors (n, 130), on the processor, of each of the images (b, 3, s, s) in [0, 1]; n differs, at least 1."""
     pixels = (images.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    cv2 = opencv()
+    cv2 = opencv(WANTED_BY)
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         described = threads.map(lambda image: _describe_one(cv2, image), pixels)
         return [torch.from_numpy(descriptors) for descriptors in described]

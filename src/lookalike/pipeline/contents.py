@@ -151,10 +151,13 @@ class Contents:
 
         LibraryError when the library names a file outside the folder.
         """
-        inside = [Path(os.fsdecode(path)) for path in self._rows["path"]]
-        if outside := [path for path in inside if path.is_absolute() or ".." in path.parts]:
-            raise LibraryError(f"{self.path} names {outside[0]}, outside its folder; run `lookalike build` again")
-        return [self.folder / path for path in inside]
+        return [self._place(row) for row in range(len(self.file_names))]
+
+    def _place(self, row: int) -> Path:
+        inside = Path(os.fsdecode(self._rows["path"][row]))
+        if inside.is_absolute() or ".." in inside.parts:
+            raise LibraryError(f"{self.path} names {inside}, outside its folder; run `lookalike build` again")
+        return self.folder / inside
 
     def thumbnail(self, row: int) -> np.ndarray:
         """The small picture of the image in this row of ``images``: uint8 (h, w, 3), longest side 128."""

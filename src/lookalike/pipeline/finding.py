@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -12,10 +12,12 @@ import numpy as np
 from lookalike.errors import ModelError, SettingError
 from lookalike.images import load
 from lookalike.pipeline.contents import Contents
+from lookalike.pipeline.verifying import FIRST, readable_twice, verified
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Progress = Callable[..., None]
 Query = str | Path | bytes | IO[bytes] | np.ndarray
 
 
@@ -38,29 +40,39 @@ class Finding(Contents):
             return np.array(self.embeddings)[[self._known(one) for one in _several(query)]]
         return self.model.encode(self._seen(query))
 
-    def find(self, query: Query | Sequence[Query], n: int = 10) -> pd.DataFrame:
+    def find(
+        self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None
+    ) -> pd.DataFrame:
         """The ``n`` images that look most like the query, nearest first: rank, file_name, distance, cluster.
 
         ``query`` is any readable picture, in the folder or not, or the name of an image of the library. Of an image
         whose file is as it was, and of a name, the embedding is at hand, and the model is not needed. A list of
         pictures gives one table with the number of the query in front. Distances are Euclidean, between embeddings of
         length 1: 0 is the same, 2 the opposite.
+        ``verify`` puts those of the first 50 in front that share 8 local features or more with the query, all moved,
+        turned and scaled alike (spatial verification; Philbin et al., 2007); the columns inliers and compared tell.
         ImageError when a query cannot be read; SettingError when ``n`` is below 1; ModelError for a picture outside
-        the library when its embeddings came without an encoder.
+        the library when its embeddings came without an encoder; MissingExtraError to verify without OpenCV.
         """
-        table = table_of(self.matches(query, n))
+        table = table_of(self.matches(query, n, verify=verify, progress=progress))
         return table if isinstance(query, (list, tuple)) else table.drop(columns="query")
 
-    def matches(self, query: Query | Sequence[Query], n: int = 10) -> list[dict[str, np.ndarray]]:
-        """What `find` puts in a table, for each query: rank, file_name, distance and cluster, (n,) each."""
+    def matches(
+        self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None
+    ) -> list[dict[str, np.ndarray]]:
+        """What `find` puts in a table, for each query: the columns, (n,) each."""
         index = self.index  # before the model: an unfinished library says so at once
-        rows, distances = index.search(self._embedded(query), n)
+        queries = readable_twice(_several(query)) if verify else _several(query)
+        rows, distances = index.search(self._embedded(queries), max(n, FIRST) if verify and n > 0 else n)
+        more: list[dict[str, np.ndarray]] = [{} for _ in rows]
         names = self.file_names
         clusters = self.clusters if self._files.has("clusters") else np.full(len(names), -1, np.int32)
+        if verify:
+            rows, distances, more = verified(self, queries, rows, distances, n=n, progress=progress)
         ranks = np.arange(1, rows.shape[1] + 1)
         return [
-            {"rank": ranks, "file_name": names[found], "distance": distances[number], "cluster": clusters[found]}
-            for number, found in enumerate(rows)
+            {"rank": ranks, "file_name": names[found], "distance": away, "cluster": clusters[found], **checks}
+            for found, away, checks in zip(rows, distances, more, strict=True)
         ]
 
     def _embedded(self, query: Query | Sequence[Query]) -> np.ndarray:
