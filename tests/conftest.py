@@ -46,6 +46,22 @@ def pictures():
 
 
 @pytest.fixture(scope="session")
+def scene():
+    """Draws forty rectangles, uint8 (size, size, 3), with corners enough to be recognised; a seed, an arrangement."""
+
+    def make(seed, size=256):
+        rng = np.random.default_rng(seed)
+        picture = np.full((size, size, 3), 128, np.uint8)
+        for _ in range(40):
+            top, left = rng.integers(0, size - 20, 2)
+            height, width = rng.integers(12, 60, 2)
+            picture[top : top + height, left : left + width] = rng.integers(0, 255, 3)
+        return picture
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def draw_folder():
     """Writes ``n_each`` PNG files of each family, oblong, into ``folder``; the family is the sub-folder."""
 

@@ -9,17 +9,6 @@ from lookalike.errors import MissingExtraError
 from lookalike.learn.geometry import STRONGEST, LocalFeatures, local_features, n_inliers
 
 
-def scene(seed, size=256):
-    """A picture of forty rectangles, uint8 (size, size, 3); another seed, another arrangement."""
-    rng = np.random.default_rng(seed)
-    picture = np.full((size, size, 3), 128, np.uint8)
-    for _ in range(40):
-        top, left = rng.integers(0, size - 20, 2)
-        height, width = rng.integers(12, 60, 2)
-        picture[top : top + height, left : left + width] = rng.integers(0, 255, 3)
-    return picture
-
-
 def seen(picture):
     return local_features(np.ascontiguousarray(picture))
 
@@ -35,14 +24,14 @@ COPIES = {
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_a_copy_has_many_inliers_and_another_picture_few(copy):
+def test_a_copy_has_many_inliers_and_another_picture_few(copy, scene):
     original, other = seen(scene(1)), seen(scene(2))
     changed = seen(COPIES[copy](scene(1)))
     assert n_inliers(original, changed) >= 15
     assert n_inliers(other, changed) < 8
 
 
-def test_the_same_parts_in_another_arrangement_do_not_agree():
+def test_the_same_parts_in_another_arrangement_do_not_agree(scene):
     picture = scene(1)
     quarters = [picture[top : top + 128, left : left + 128] for top in (0, 128) for left in (0, 128)]
     a, b, c, d = quarters
@@ -51,13 +40,13 @@ def test_the_same_parts_in_another_arrangement_do_not_agree():
     assert apart < 0.5 * together
 
 
-def test_a_mirrored_picture_agrees_only_with_its_mirror_image():
+def test_a_mirrored_picture_agrees_only_with_its_mirror_image(scene):
     mirrored = scene(1)[:, ::-1]
     assert n_inliers(seen(scene(1)), seen(mirrored)) < 8
     assert n_inliers(seen(scene(1)[:, ::-1]), seen(mirrored)) >= 30
 
 
-def test_flat_and_tiny_pictures_have_nothing_to_agree_on():
+def test_flat_and_tiny_pictures_have_nothing_to_agree_on(scene):
     for flat in (np.full((64, 64, 3), 90, np.uint8), np.zeros((1, 1, 3), np.uint8), np.zeros((1, 512, 3), np.uint8)):
         features = local_features(flat)
         assert len(features) == 0
@@ -74,12 +63,12 @@ def test_features_are_bounded_and_of_length_one():
     np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-4)
 
 
-def test_it_is_always_the_same():
+def test_it_is_always_the_same(scene):
     one, other = seen(scene(1)), seen(scene(1)[30:, 30:])
     assert len({n_inliers(one, other) for _ in range(5)}) == 1
 
 
-def test_without_opencv_it_says_what_to_install(monkeypatch):
+def test_without_opencv_it_says_what_to_install(monkeypatch, scene):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingExtraError, match=r"verify needs OpenCV.*pip install 'lookalike\[keypoints\]'"):
         local_features(scene(1))

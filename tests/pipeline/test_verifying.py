@@ -15,19 +15,8 @@ from lookalike.pipeline import verifying
 pytest.importorskip("cv2", reason="needs the extra keypoints")
 
 
-def scene(seed, size=256):
-    """A picture of forty rectangles over a slope, uint8 (size, size, 3)."""
-    rng = np.random.default_rng(seed)
-    picture = np.full((size, size, 3), 128, np.uint8)
-    for _ in range(40):
-        top, left = rng.integers(0, size - 20, 2)
-        height, width = rng.integers(12, 60, 2)
-        picture[top : top + height, left : left + width] = rng.integers(0, 255, 3)
-    return picture
-
-
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, scene):
     """Twelve scenes, copies of the first two (a crop, turned; a mirrored one), and a flat picture."""
     place = tmp_path / "scenes"
     place.mkdir()
@@ -71,7 +60,7 @@ def test_the_copy_is_found_beyond_what_is_asked_for(library, folder):
     assert list(library.find(folder / "00.png", 2, verify=True)["file_name"]) == ["00.png", "turned.png"]
 
 
-def test_every_kind_of_query_gives_the_same(library, folder, monkeypatch):
+def test_every_kind_of_query_gives_the_same(library, folder, monkeypatch, scene):
     data = (folder / "turned.png").read_bytes()
     wanted = library.find(folder / "turned.png", 4, verify=True)
     for query in (data, io.BytesIO(data), np.ascontiguousarray(np.rot90(scene(0)[20:200, 60:240]))):
@@ -88,7 +77,7 @@ def test_only_the_first_are_compared(library, folder, monkeypatch):
     assert list(found["inliers"][3:]) == [verifying.NOT_COMPARED] * 12
 
 
-def test_originals_that_are_gone_or_changed_are_compared_by_their_thumbnails(library, folder):
+def test_originals_that_are_gone_or_changed_are_compared_by_their_thumbnails(library, folder, scene):
     (folder / "turned.png").unlink()
     write_image(scene(77), folder / "03.png")
     (folder / "04.png").write_bytes(b"no picture")

@@ -5,6 +5,7 @@ import pytest
 
 import lookalike
 from lookalike.images import encode_png
+from lookalike.show import make_app
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
 AWKWARD = 'a "quoted", name\nin two lines\r é Ω.png'
@@ -51,3 +52,21 @@ def own_library(tmp_path):
 def odd_names():
     """File names of the library that HTML and CSV have to be careful with."""
     return [f"red/{HOSTILE}", f"blue/{AWKWARD}"]
+
+
+@pytest.fixture(scope="session")
+def client_of():
+    """Makes a client of the server of a library; tests of the server are skipped where FastAPI cannot be tested."""
+    testing = pytest.importorskip("fastapi.testclient")
+    return lambda library, **options: testing.TestClient(make_app(library, **options), base_url="http://127.0.0.1:8765")
+
+
+@pytest.fixture(scope="module")
+def client(client_of, library):
+    return client_of(library)
+
+
+@pytest.fixture
+def own(client_of, own_library):
+    """A client of the library that a test may change."""
+    return client_of(own_library)

@@ -26,7 +26,7 @@ from lookalike.pipeline.building import build
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.library import Library
 from lookalike.pipeline.scoring import LABELLED, cluster_scores, search_scores, view_agreement
-from lookalike.pipeline.settings import Settings
+from lookalike.pipeline.settings import SPACES, Settings
 
 PEAK = "peak_memory"
 """Entry of a library's header: what its embeddings were made from, and the bytes that this took."""
@@ -145,7 +145,7 @@ def _scores_without(library: Library) -> dict[str, float | None]:
 
 def _clustered(library: Library) -> np.ndarray:
     """What the library's clusters were made from: (n, d)."""
-    stage = {"embedding": "embeddings"}.get(library.settings.space, library.settings.space)
+    stage = SPACES[library.settings.space]
     return np.array(LibraryFolder(library.path).array(stage, stage))
 
 

@@ -176,6 +176,10 @@ class Contents:
         """Grows with everything that is committed to the library."""
         return int(self._files.header["generation"])
 
+    def made_from(self, stage: str) -> str:
+        """A text that changes when a stage, such as ``index`` or ``manifold``, is made anew from something else."""
+        return self._files.made_from(stage)
+
     def building(self) -> dict[str, Any]:
         """How far a build has come: ``stages``, whether each is done; ``decoded`` of ``files`` while it decodes."""
         stages = {stage: self._files.has(stage) for stage in WAY}

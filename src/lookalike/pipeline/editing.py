@@ -18,6 +18,7 @@ from lookalike import organize
 from lookalike.errors import LibraryError, SettingError
 from lookalike.library import LibraryFolder, fingerprint
 from lookalike.pipeline.indexing import Neighbors, kept_neighbors
+from lookalike.pipeline.settings import SPACES
 from lookalike.search import ExactIndex
 
 if TYPE_CHECKING:
@@ -318,8 +319,7 @@ class Editing:
 
         def divide(state: Clustering) -> Clustering:
             state.check(cluster)
-            space = str(self._files.facts("clusters")["space"])
-            stage = {"embedding": "embeddings"}.get(space, space)
+            stage = SPACES[str(self._files.facts("clusters")["space"])]
             stage = stage if self._files.has(stage) else "embeddings"
             points = np.array(self._files.array(stage, stage)[state.clusters == cluster])
             return split(state, cluster, organize.cluster(points, n_clusters))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -12,12 +12,12 @@ import numpy as np
 from lookalike.errors import ModelError, SettingError
 from lookalike.images import load
 from lookalike.pipeline.contents import Contents
+from lookalike.pipeline.stages import Progress
 from lookalike.pipeline.verifying import FIRST, readable_twice, verified
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Progress = Callable[..., None]
 Query = str | Path | bytes | IO[bytes] | np.ndarray
 
 

@@ -46,9 +46,9 @@ def embeddings_for(file_names: Sequence[str] | pd.Series, path: Path) -> np.ndar
 
 
 def check_table(file_names: Sequence[str] | pd.Series, path: Path, dim: int) -> None:
-    """ModelError unless the file can be read, has rows of ``dim`` numbers or more, and some of these names.
+    """ModelError unless the file can be read and has some of these names; SettingError for rows shorter than ``dim``.
 
-    Not all of them: a picture that cannot be read needs no row.
+    Not all of the names: a picture that cannot be read needs no row.
     """
     names, rows = _npy(path) if path.suffix.lower() == ".npy" else _parquet(path)
     if dim > rows.shape[1]:

@@ -17,7 +17,7 @@ from lookalike.pipeline.finding import Finding, Query
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.layouts import keep_layout, kept_layout
 from lookalike.pipeline.scoring import cluster_scores, search_scores
-from lookalike.pipeline.settings import Settings
+from lookalike.pipeline.settings import SPACES, Settings
 from lookalike.pipeline.stages import Progress, Stages
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Library(Finding, Editing):
     def silhouette(self, *, progress: Progress | None = None) -> pd.DataFrame:
         """The evidence for the number of clusters: k, silhouette and spread, as `organize.choose_k` judges them."""
         settings = self.settings
-        stage = {"embedding": "embeddings"}.get(settings.space, settings.space)
+        stage = SPACES[settings.space]
         method = "kmeans" if settings.method == "hdbscan" else settings.method
         points = self._files.array(stage, stage)
         return organize.choose_k(points, seed=settings.random_state, method=method, progress=progress).curve

@@ -8,7 +8,8 @@ from lookalike.images import FITS
 from lookalike.learn import DEFAULT, elsewhere, home
 from lookalike.organize import CLUSTERINGS, PROJECTIONS
 
-SPACES = ("embedding", "manifold", "map")
+SPACES = {"embedding": "embeddings", "manifold": "manifold", "map": "map"}
+"""What can be clustered, and the stage that holds it."""
 MOST_SEEDS = 2**32
 """What takes a seed takes no larger one."""
 

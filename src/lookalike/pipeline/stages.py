@@ -25,7 +25,7 @@ from lookalike.pipeline import editing
 from lookalike.pipeline.given import check_table, embeddings_for
 from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.layouts import LAYOUT_STAGES
-from lookalike.pipeline.settings import Settings
+from lookalike.pipeline.settings import SPACES, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +180,7 @@ class Stages:
         chosen = self.settings
         if chosen.space == "manifold":
             self.manifold()
-        stage = {"embedding": "embeddings"}.get(chosen.space, chosen.space)
+        stage = SPACES[chosen.space]
         made_from = fingerprint(
             self._upstream(stage), chosen.space, chosen.n_clusters, chosen.method, chosen.random_state
         )

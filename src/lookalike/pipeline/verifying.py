@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ import numpy as np
 from lookalike.errors import ImageError, LibraryError
 from lookalike.images import load_whole, read_stream
 from lookalike.learn.geometry import LocalFeatures, local_features, n_inliers, opencv_is_there
+from lookalike.pipeline.stages import Progress
 
 if TYPE_CHECKING:
     from lookalike.pipeline.finding import Finding
 
-Progress = Callable[..., None]
 
 FIRST = 50
 """Matches of each query that are looked at again."""

@@ -68,7 +68,7 @@ class CellIndex:
         self.points, self.cells = np.asarray(embeddings), cells
         _check(cells, self.points.shape)
         self._lists = _lists(cells)
-        self.probes = min(count(probes, "probes", len(cells.centres)), len(cells.centres))
+        self.probes = count(probes, "probes", len(cells.centres))
 
     def __len__(self) -> int:
         return len(self.points)

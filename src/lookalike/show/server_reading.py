@@ -16,6 +16,7 @@ from lookalike.images.formats import ending
 from lookalike.library import arrow_stream
 from lookalike.pipeline import Library
 from lookalike.pipeline.layouts import LAYOUTS
+from lookalike.pipeline.settings import SPACES
 from lookalike.show.palette import colour
 from lookalike.show.served import Held, Served, content, opened
 from lookalike.show.sheet import resized
@@ -108,9 +109,8 @@ def likeness(served: Held, request: Request) -> Response:
     strangeness is the mean distance to its ten nearest, larger is stranger; nearest is the row of its nearest.
     """
     with served.working("index") as library:
-        return _arrow(
-            request, content(library), lambda: served.once("likeness", content(library), lambda: _alike(library))
-        )
+        key = library.made_from("index")
+        return _arrow(request, key, lambda: served.once("likeness", key, lambda: _alike(library)))
 
 
 @routes.get("/clusters")
@@ -124,7 +124,7 @@ def clusters(served: Held) -> dict[str, Any]:
 def silhouette(served: Held) -> dict[str, Any]:
     """The evidence for the number of clusters: k and silhouette (−1 to 1, larger is better). May take a minute."""
     with served.working("cluster") as library:
-        key = (content(library), library.settings.space, library.settings.method)
+        key = (library.made_from(SPACES[library.settings.space]), library.settings.method)
         return served.once(
             "silhouette", key, lambda: _document(library.silhouette(progress=served.progress).to_dict("list"))
         )
