@@ -36,7 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     for seed in map(int, options.seeds.split(",")):
         for model in options.models.split(","):
-            keep(options.name or options.folder.name, model, seed, measured(options, model, seed))
+            run = measured(options, model, seed)
+            keep(options.name or options.folder.name, model, seed, run, effort=options.effort, minutes=options.minutes)
 
 
 def measured(options: argparse.Namespace, model: str, seed: int) -> dict[str, float]:

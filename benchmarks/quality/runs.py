@@ -7,6 +7,7 @@ python benchmarks/quality/runs.py clothing        # one set's
 import argparse
 import datetime
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,22 @@ SCORES = {
 }
 
 
-def keep(folder_set: str, model: str, seed: int, run: Mapping[str, Any]) -> None:
-    """Appends a run, and prints it."""
+def keep(folder_set: str, model: str, seed: int, run: Mapping[str, Any], **settings: Any) -> None:
+    """Appends a run with what it was made by, and prints it."""
     found = {key: round(value, 4) for key, value in run.items() if isinstance(value, float)}
-    line = {"set": folder_set, "model": model, "seed": seed, "date": str(datetime.date.today()), **found}
+    made_by = {"date": str(datetime.date.today()), "commit": commit(), **settings}
+    line = {"set": folder_set, "model": model, "seed": seed, **made_by, **found}
     with RESULTS.open("a") as results:
         print(json.dumps(line), file=results)
     print(json.dumps(line), flush=True)
+
+
+def commit() -> str:
+    """The commit of the code, with a + when the package's own code differs from it."""
+    git = ["git", "-C", str(RESULTS.parent)]
+    known = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ":/src"], check=False).returncode
+    return known.stdout.strip() + "+" * changed
 
 
 def table(folder_set: str) -> str:
