@@ -45,3 +45,10 @@ def test_demo_again_goes_on_and_tells_people(run, place):
     assert before == {path: path.stat().st_mtime_ns for path in (place / "pictures").rglob("*.jpg")}
     for text in ["precision_at_10", "rank  distance", "query.jpg", str(place / "report.html"), str(place / "map.png")]:
         assert text in ended.out
+
+
+def test_demo_can_draw_only(run, tmp_path):
+    ended = run("demo", tmp_path / "out", "--images", "8", "--size", "32", "--draw-only", "--json")
+    assert ended.json == {"pictures": str(tmp_path / "out" / "pictures")}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["pictures"]
+    assert len(list((tmp_path / "out" / "pictures").rglob("*.jpg"))) == 8

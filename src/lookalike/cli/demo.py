@@ -13,8 +13,8 @@ from lookalike.cli.options import AsJson, ClusterSpace, given
 from lookalike.cli.printing import answer, note, readable
 from lookalike.cli.progress import progress_bars
 
-EPOCHS = 12
-"""How often the training sees each of the pictures."""
+EPOCHS, MANY = 12, 5000
+"""How often the training sees each of the pictures, where there are no more than so many; of more, as `build` has it."""
 QUERY = "butterfly"
 """The family of the picture to search with."""
 PER_SEED = 1_000_000
@@ -32,6 +32,7 @@ def demo(
     images: Annotated[int, typer.Option(min=1, metavar="N", help="How many pictures to draw.")] = 2000,
     size: Annotated[int, typer.Option(min=32, max=1024, metavar="S", help="Their pixels a side.")] = 96,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Another seed draws other pictures.")] = 0,
+    draw_only: Annotated[bool, typer.Option("--draw-only", help="Draw the pictures, and nothing else.")] = False,
     space: ClusterSpace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,10 +43,12 @@ def demo(
     """
     with progress_bars() as progress:
         _draw(output / "pictures", progress, images=images, size=size, seed=seed)
+        if draw_only:
+            return answer({"pictures": str(output / "pictures")}, as_json, lambda result: result["pictures"])
         library = lookalike.build(
             output / "pictures",
             output / "pictures.lookalike",
-            epochs=EPOCHS,
+            epochs=EPOCHS if images <= MANY else None,
             random_state=seed,
             progress=progress,
             **given(space=space),
