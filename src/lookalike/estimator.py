@@ -125,6 +125,7 @@ class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             device=self.device,
             settings=settings,
         )
+        self.model_.known = None  # of use for these very images alone
         self.history_ = self.model_.history
         return self
 

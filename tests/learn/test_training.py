@@ -12,6 +12,7 @@ from lookalike import learn
 from lookalike.errors import ModelError, SettingError
 from lookalike.learn import checkpoint, device
 from lookalike.learn.siamese import SiameseVAE
+from lookalike.learn.sight import Sight
 from lookalike.learn.training import default_epochs
 
 SETTINGS = {"dim": 4, "size": 32, "width": 8}
@@ -291,3 +292,16 @@ def test_what_training_does_not_change_is_found_out_once_unless_the_clock_runs(i
     monkeypatch.setattr(SiameseVAE, "known", lambda self, few: seen.append(len(few)) or known(self, few))
     fit(images, "siamese-vae", epochs=3, minutes=minutes)
     assert sum(seen) == looks * len(images)
+
+
+def test_images_that_were_trained_on_are_embedded_without_a_second_look(images, monkeypatch, tmp_path):
+    slots = np.array([2, 3, 5, 7, 11])
+    trained = fit(images, "siamese-vae", slots=slots)
+    trained.save(tmp_path)
+    expected = learn.embed(learn.load_model(tmp_path), images, slots[::-1])
+    others = learn.embed(trained, images[::-1], slots)
+    monkeypatch.setattr(Sight, "forward", None)
+    np.testing.assert_array_equal(learn.embed(trained, images, slots[::-1], trained_on=True), expected)
+    assert not np.array_equal(others, expected[::-1])
+    for new in ([2, 3, 4], [12]):
+        assert trained.known_of(np.array(new)) is None

@@ -14,7 +14,7 @@ from lookalike.cli.printing import answer, note, readable
 from lookalike.cli.progress import progress_bars
 
 EPOCHS, MANY = 12, 5000
-"""How often the training sees each of the pictures, where there are no more than so many; of more, as `build` has it."""
+"""How often the training sees each picture of a folder of at most so many; of a larger one, as `build` has it."""
 QUERY = "butterfly"
 """The family of the picture to search with."""
 PER_SEED = 1_000_000

@@ -184,6 +184,16 @@ class Trained:
         self.whitening: Whitening
         self.facts: dict[str, Any] = {}
         self.history: dict[str, list[float]] = {}
+        self.known: tuple[np.ndarray, torch.Tensor] | None = None  # slots, rising, and what training found out of them
+
+    def known_of(self, slots: np.ndarray) -> "torch.Tensor | None":
+        """What is known of the images in these slots and needs no second look; None when that is nothing."""
+        if self.known is None:
+            return None
+        rows = np.searchsorted(self.known[0], slots)
+        if not np.array_equal(self.known[0][np.minimum(rows, len(self.known[0]) - 1)], slots):
+            return None
+        return self.known[1][rows]
 
     @property
     def size(self) -> int:
@@ -210,8 +220,11 @@ class Trained:
         """Whether the model can turn embeddings back into images."""
         return hasattr(self.network, "decode")
 
-    def codes(self, images: np.ndarray) -> np.ndarray:
-        """Images uint8 (m, s, s, 3) to codes float32 (m, n), before whitening; ModelError when there is no encoder."""
+    def codes(self, images: np.ndarray, known: "torch.Tensor | None" = None) -> np.ndarray:
+        """Images uint8 (m, s, s, 3) to codes float32 (m, n), before whitening; ModelError when there is no encoder.
+
+        ``known`` is what `known_of` gives of the same images.
+        """
         import torch
 
         from lookalike.learn.device import autocast, to_floats
@@ -219,16 +232,17 @@ class Trained:
         if not self.encodes:
             raise ModelError(f"{self.name} holds embeddings and no encoder: pictures that are not in it get none")
         encode: Any = self.network.encode
+        codes = []
         with torch.inference_mode(), autocast(self.device):
-            codes = [
-                encode(to_floats(images[start : start + self.batch], self.device)).float().cpu().numpy()
-                for start in range(0, len(images), self.batch)
-            ]
+            for start in range(0, len(images), self.batch):
+                few = slice(start, start + self.batch)
+                seen = () if known is None else (known[few],)
+                codes.append(encode(to_floats(images[few], self.device), *seen).float().cpu().numpy())
         return np.concatenate(codes)
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim): whitened codes."""
-        return self.whitening.apply(self.codes(images))
+    def encode(self, images: np.ndarray, known: "torch.Tensor | None" = None) -> np.ndarray:
+        """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim): whitened codes. ``known`` as in `codes`."""
+        return self.whitening.apply(self.codes(images, known))
 
     def decode(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings float32 (m, dim) to images uint8 (m, s, s, 3); ModelError when there is no decoder."""
@@ -309,17 +323,25 @@ def _bounded(path: Path) -> str:
 
 
 def embed(
-    trained: Trained, pixels: Any, slots: np.ndarray, *, batch_size: int = 256, progress: Progress | None = None
+    trained: Trained,
+    pixels: Any,
+    slots: np.ndarray,
+    *,
+    batch_size: int = 256,
+    trained_on: bool = False,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Embeddings float32 (n, dim) of the images ``pixels[slots]``, in the order of ``slots``.
 
     ``pixels`` is anything that an int array indexes to uint8 (m, size, size, 3). A larger ``batch_size`` uses more
-    memory; the result does not depend on it beyond rounding.
+    memory; the result does not depend on it beyond rounding. ``trained_on`` says that these are the images on which
+    this very object was trained: what it found out of them then needs no second look.
     """
     result = np.empty((len(slots), trained.dim), np.float32)
     for start in range(0, len(slots), batch_size):
         rows = slice(start, start + batch_size)
-        result[rows] = trained.encode(pixels[slots[rows]])
+        known = trained.known_of(slots[rows]) if trained_on else None
+        result[rows] = trained.encode(pixels[slots[rows]], known)
         if progress:
             progress("embed", min(start + batch_size, len(slots)), len(slots))
     return result

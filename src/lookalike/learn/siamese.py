@@ -75,9 +75,9 @@ class Siamese(nn.Module):
         mean, log_variance = self.heads(self.encoder(2 * images - 1)).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 8)
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Images (b, 3, s, s) in [0, 1] to codes [sight; μ], (b, dim + latent)."""
-        return torch.cat([self.sight(images), self.posterior(images)[0]], 1)
+    def encode(self, images: Tensor, known: Tensor | None = None) -> Tensor:
+        """Images (b, 3, s, s) in [0, 1] to codes [sight; μ], (b, dim + latent); ``known`` is their sight."""
+        return torch.cat([self.sight(images) if known is None else known, self.posterior(images)[0]], 1)
 
     def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
         """The disagreement of μ between two views of each image."""

@@ -103,7 +103,8 @@ def _some_codes(trained: Trained, pixels: Any, sample: np.ndarray, progress: Pro
     """Codes of images to learn the whitening from, which takes long where that is all that is learned."""
     found = []
     for start_at in range(0, len(sample), 256):
-        found.append(trained.codes(pixels[sample[start_at : start_at + 256]]))
+        slots = sample[start_at : start_at + 256]
+        found.append(trained.codes(pixels[slots], trained.known_of(slots)))
         if progress:
             progress("whiten", min(start_at + 256, len(sample)), len(sample))
     return np.concatenate(found)
@@ -129,8 +130,6 @@ class Run:
         self.step, self.seconds = 0, 0.0
         self.history: dict[str, list[float]] = {}
         self.batch = min(trained.batch, len(slots))
-        self.sorted_slots = np.sort(slots)
-        self.known: torch.Tensor | None = None
         if n_steps:
             self.optimizer = torch.optim.AdamW(trained.network.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
 
@@ -174,20 +173,21 @@ class Run:
         network: Any = self.trained.network
         if not hasattr(network, "known") or self.limit < math.inf or self.n_steps * self.batch <= len(self.slots):
             return
-        blocks = np.array_split(self.sorted_slots, math.ceil(len(self.slots) / 256))
-        found = []
-        for block in blocks:
-            found.append(network.known(to_floats(self.pixels[block], self.trained.device)))
+        slots, found = np.sort(self.slots), []
+        for start_at in range(0, len(slots), 256):
+            block = self.pixels[slots[start_at : start_at + 256]]
+            found.append(network.known(to_floats(block, self.trained.device)))
             if progress:
                 progress("train", self.step, self.n_steps)
-        self.known = torch.cat(found)
+        self.trained.known = slots, torch.cat(found)
 
     def _known(self, rows: np.ndarray, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What the network knows of ``images`` in the slots ``rows``, when it wants to be told."""
         network: Any = self.trained.network
         if not hasattr(network, "known"):
             return ()
-        return (network.known(images) if self.known is None else self.known[np.searchsorted(self.sorted_slots, rows)],)
+        known = self.trained.known_of(rows)
+        return (network.known(images) if known is None else known,)
 
     def _batches(self) -> Iterator[np.ndarray]:
         """Slots of one batch after another, each epoch in an order of its own, from the present step to the last."""

@@ -53,6 +53,7 @@ class Stages:
         self, files: LibraryFolder, settings: Settings, *, device: str = "auto", progress: Progress | None = None
     ) -> None:
         self.files, self.settings, self.device, self.progress = files, settings, device, progress
+        self._trained: learn.Trained | None = None  # from training to embedding: what it knows spares a second look
 
     def scan(self, folder: Path) -> None:
         """Finds the pictures, and writes nothing; FolderError when there are none."""
@@ -118,6 +119,7 @@ class Stages:
             trained = self._from_table() if self._is_table else self._train(made_from)
             facts: dict[str, Any] = {"name": trained.name, "dim": trained.dim, "size": trained.size, "fit": chosen.fit}
             facts |= {**self._source, "versions": _versions(chosen.model)}
+            self._trained = trained
             return {"model": trained.save}, {**trained.facts, **facts}
 
         self._run("model", made_from, make)
@@ -127,13 +129,16 @@ class Stages:
         """Encodes every image."""
 
         def make() -> Made:
-            trained = learn.load_model(self.files.place("model", "model"), self.device)
+            kept = self._trained
+            trained = kept or learn.load_model(self.files.place("model", "model"), self.device)
             if self._is_table:
                 return {"embeddings": trained.whitening.apply(self._given)}, {}
             pixels = images.Pixels(self.files.working)
-            return {"embeddings": learn.embed(trained, pixels, self._slots, progress=self.progress)}, {}
+            found = learn.embed(trained, pixels, self._slots, trained_on=bool(kept), progress=self.progress)
+            return {"embeddings": found}, {}
 
         self._run("embeddings", self._upstream("model"), make)
+        self._trained = None
         self.__dict__.pop("_given", None)  # a large table is not kept in memory for the stages that follow
 
     def index(self) -> None:
