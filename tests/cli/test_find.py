@@ -157,3 +157,12 @@ def test_find_says_what_verifying_needs(run, library, query, monkeypatch):
     assert ended.err == (
         "error: verify needs OpenCV, which is not installed; pip install 'lookalike[keypoints]' brings it\n"
     )
+
+
+def test_evaluate_says_when_neighbours_are_not_all_there(run, draw_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("lookalike.search.choosing.NEIGHBORS_FROM", 8)
+    folder, settings = draw_folder(tmp_path / "photos", n_each=4), {"model": "pixels", "space": "embedding"}
+    lookalike.build(folder, tmp_path / "a.lookalike", n_clusters=2, projection="pca", **settings)
+    ended = run("evaluate", tmp_path / "a.lookalike", "--json")
+    assert ended.json["images"] == 16
+    assert "neighbours found in cells: 1.000 of the ten nearest" in ended.err

@@ -72,8 +72,12 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
     All between 0 and 1, higher is better: acc, nmi, ari and ami compare the clusters with the labels; the
     others look at the matches.
     """
+    opened = lookalike.open(library)
     with progress_bars() as progress:
-        scores = lookalike.open(library).evaluate(labels or "folders", progress=progress)
+        scores = opened.evaluate(labels or "folders", progress=progress)
+    recall = opened.info()["stages"].get("index", {}).get("neighbors_recall_at_10")
+    if recall is not None:
+        note(f"the search is scored by neighbours found in cells: {recall:.3f} of the ten nearest are among them")
     answer(scores, as_json, scores_text)
 
 

@@ -62,12 +62,24 @@ def _parquet(path: Path) -> tuple[list[str], np.ndarray]:
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(path, columns=_columns(path))
     except (OSError, ArithmeticError, LookupError, TypeError, ValueError, MemoryError, RuntimeError) as error:
         raise ModelError(f"{path} cannot be read as Parquet: {error}") from None
     if NAMES not in table:
         raise ModelError(f"{path} has no column {NAMES}; it has {', '.join(map(str, table.columns))}")
     return [str(name) for name in table[NAMES]], _vectors(table.drop(columns=NAMES), path)
+
+
+def _columns(path: Path) -> list[str] | None:
+    """Those worth reading: names, lists and numbers; names and ``embedding`` alone where that is a column of lists."""
+    from pyarrow import parquet, types
+
+    schema = parquet.read_schema(path)
+    lists = [of.name for of in schema if types.is_nested(of.type)]
+    numbers = [of.name for of in schema if types.is_integer(of.type) or types.is_floating(of.type)]
+    if NAMES not in schema.names:
+        return None  # whatever is there is named in the error
+    return [NAMES, *([VECTORS] if VECTORS in lists else [*lists, *numbers])]
 
 
 def _vectors(table: pd.DataFrame, path: Path) -> np.ndarray:
