@@ -167,7 +167,12 @@ def test_it_fits_the_screen(read, width):
     assert box["y"] + box["height"] <= 845
 
 
-def test_without_scripts_the_map_is_a_picture(read):
+def test_on_paper_and_without_scripts_the_map_is_a_picture(read):
+    printed = read()
+    assert not printed.get_by_role("img", name="Map of 60 images").is_visible()
+    printed.emulate_media(media="print")
+    assert printed.get_by_role("img", name="Map of 60 images").is_visible()
+    assert not printed.locator("#page").is_visible()
     page = read(ready=False, java_script_enabled=False)
     assert page.get_by_role("img", name="Map of 60 images").is_visible()
     assert not page.locator("#page").is_visible()

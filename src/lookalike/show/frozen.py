@@ -15,6 +15,7 @@ from lookalike.library import arrow_stream
 from lookalike.organize import grid
 from lookalike.pipeline import Library
 from lookalike.pipeline.layouts import LAYOUTS
+from lookalike.pipeline.stages import Progress
 from lookalike.search import find_neighbors
 from lookalike.show import answers
 from lookalike.show.placing import by_typicality
@@ -54,7 +55,7 @@ def shown_rows(library: Library) -> np.ndarray:
     return np.sort(by_typicality(library)[:MOST_IMAGES])
 
 
-def frozen(library: Library, scores: dict[str, Any] | None) -> Iterator[Answer]:
+def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress | None = None) -> Iterator[Answer]:
     """Every answer that the page asks for, of the images that a report shows.
 
     Where it does not show all of them, they are numbered anew, and matches, strangeness and the grid are among them.
@@ -78,7 +79,7 @@ def frozen(library: Library, scores: dict[str, Any] | None) -> Iterator[Answer]:
     for sheet in range(len(sheets)):
         yield Answer(f"atlas/{sheet}", JPEG, sheets.jpeg(sheet))
     yield _table("matches", _matches(*neighbors))
-    yield _table("thumbnails", pd.DataFrame({"picture": _thumbnails(library, rows)}))
+    yield _table("thumbnails", pd.DataFrame({"picture": _thumbnails(library, rows, progress)}))
     yield from _reconstructions(library, rows)
 
 
@@ -121,13 +122,18 @@ def _clusters(library: Library, rows: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _thumbnails(library: Library, rows: np.ndarray) -> list[bytes]:
+def _thumbnails(library: Library, rows: np.ndarray, progress: Progress | None) -> list[bytes]:
     """A WebP file for each row."""
     sample = rows[:: max(1, len(rows) // SAMPLE)]
     for side in SIDES:
         if np.mean([len(_thumbnail(library, row, side)) for row in sample]) * len(rows) <= MOST_BYTES:
             break
-    return [_thumbnail(library, row, side) for row in rows]
+    made = []
+    for row in rows:
+        made.append(_thumbnail(library, row, side))
+        if progress and len(made) % SAMPLE == 0:
+            progress("draw", len(made), len(rows))
+    return made
 
 
 def _thumbnail(library: Library, row: int, side: int) -> bytes:

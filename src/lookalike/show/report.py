@@ -1,17 +1,18 @@
 """The report: one HTML file, complete in itself, to send to somebody."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lookalike.errors import LibraryError
 from lookalike.pipeline import Library
+from lookalike.pipeline.stages import Progress
 from lookalike.show.destination import destination, written_whole
-from lookalike.show.frozen import frozen
+from lookalike.show.frozen import Answer, frozen
 from lookalike.show.report_page import THEME, Page, built_page
 from lookalike.show.report_sections import (
     clusters_section,
@@ -27,7 +28,9 @@ from lookalike.show.report_sections import (
 )
 
 
-def write_report(library: Library, path: str | Path, *, labels: str | Path | None = None) -> Path:
+def write_report(
+    library: Library, path: str | Path, *, labels: str | Path | None = None, progress: Progress | None = None
+) -> Path:
     """Writes what there is to know about a library into one HTML file that asks the network for nothing.
 
     Its pictures lie within it, and a Content-Security-Policy forbids every request and every script but its own. It
@@ -46,6 +49,8 @@ def write_report(library: Library, path: str | Path, *, labels: str | Path | Non
     labels : "folders", path of a CSV, or None
         What the clusters and the search are scored against, as in ``library.evaluate``. None takes the sub-folders
         when there are at least two, and else shows no scores.
+    progress : callable, optional
+        Is called as ``progress("draw", done, total)``, images on the map.
 
     Raises
     ------
@@ -57,13 +62,13 @@ def write_report(library: Library, path: str | Path, *, labels: str | Path | Non
     target = destination(library, path, (".html", ".htm"))
     if not library.info()["finished"]:
         raise LibraryError(f"{library.path} is not built to the end; run `lookalike build` again, then report")
-    document = _document(library, labels)
+    document = _document(library, labels, progress)
     with written_whole(target) as temporary:
         temporary.write_text(document, encoding="utf-8", newline="\n")
     return target
 
 
-def _document(library: Library, labels: str | Path | None) -> str:
+def _document(library: Library, labels: str | Path | None, progress: Progress | None) -> str:
     name, page, scored = library.folder.name or str(library.folder), built_page(), scores(library, labels)
     moves = page is not None
     sections = [
@@ -76,25 +81,26 @@ def _document(library: Library, labels: str | Path | None) -> str:
         making_section(library),
     ]
     shown = "\n".join(filter(None, sections))
+    answers = frozen(library, scored, progress) if page else ()
     values = {
         "title": escape(f"{name} · Lookalike"),
         "heading": escape(name),
         "lead": escape(_lead(library) + (left_out(library) if moves else "")),
         "tiles": _tiles(library),
         "sections": shown,
-        **_moving(library, page, scored, shown),
+        **_moving(page, answers, shown),
     }
     return _filled("report.html", values)
 
 
-def _moving(library: Library, page: Page | None, scored: dict[str, Any] | None, sections: str) -> dict[str, str]:
+def _moving(page: Page | None, answers: Iterable[Answer], sections: str) -> dict[str, str]:
     """What of the document makes the map one to move about in, and the styles, which are the page's first."""
     style = _part("report.css")
     if page is None:
         return {"style": style, "allowed": "'none'", "page": "", "scripts": ""}
     titles = re.findall(r'<h2 id="([^"]+)">(.+?)</h2>', sections)
     links = "".join(f'<a href="#{name}">{title}</a>' for name, title in titles if title != "Map")
-    held = "\n".join(answer.element() for answer in frozen(library, scored))
+    held = "\n".join(answer.element() for answer in answers)
     begin = f"<script>{THEME}</script>\n" + _filled("report_page.html", {"links": links})
     return {
         "style": f"{page.style}\n{style}",
