@@ -1,6 +1,7 @@
-/** What the server answers: the only place that knows its addresses. */
+/** What is asked, and of whom: the only place that knows the addresses, and whether a server or the document answers. */
 
 import { tableFromIPC } from "apache-arrow";
+import { frozen } from "./frozen";
 import { texts } from "./texts";
 
 export interface State {
@@ -17,7 +18,7 @@ export interface Curve { k: number[]; silhouette: number[] }
 export interface Clusters {
   clusters: Cluster[]; none: number; method: string; space: string; n_clusters: number | "auto"; silhouette: Curve | null; edits: string[];
 }
-export interface Match { row: number; file_name: string; distance: number; cluster: number }
+export interface Match { row: number; distance: number }
 export interface Region { left: number; top: number; width: number; height: number }
 export interface Points {
   n: number; names: string[]; labels: (string | null)[]; cluster: Int32Array; width: Int32Array; height: Int32Array; rank: Int32Array;
@@ -28,10 +29,30 @@ export class Refused extends Error {
   constructor(message: string, readonly status: number) { super(message); }
 }
 
+/** Where answers come from: all of it by address, and many thumbnails at once. */
+export interface Source {
+  answer(path: string, options?: RequestInit): Promise<Response>;
+  address(path: string): string;
+  has(path: string): boolean;
+  thumbnails(rows: number[]): Promise<Blob[]>;
+}
+const server: Source = {
+  answer: (path, options) => fetch(`api/${path}`, options),
+  address: (path) => `api/${path}`,
+  has: () => true,
+  async thumbnails(rows) {
+    const found = await table(`thumbnails?rows=${rows.join(",")}`);
+    return Array.from(found.getChild("jpeg")!, (jpeg) => new Blob([jpeg as BlobPart], { type: "image/jpeg" }));
+  },
+};
+const source = frozen ?? server;
+/** Whether this is a report: what needs a server, or changes the library, is not offered. */
+export const isReport = source !== server;
+
 async function ask(path: string, options: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(`api/${path}`, options);
+    answer = await source.answer(path, options);
   } catch (error) {
     if ((error as Error).name === "AbortError") throw error;
     throw new Refused(texts.lost, 0);
@@ -52,8 +73,7 @@ const send = <T>(method: string, path: string, body: unknown, version?: number):
     headers: { "Content-Type": "application/json", ...(version === undefined ? {} : { "If-Match": `"${version}"` }) },
     body: JSON.stringify(body),
   });
-const table = async (path: string, signal?: AbortSignal) =>
-  tableFromIPC(new Uint8Array(await (await ask(path, { signal })).arrayBuffer()));
+const table = async (path: string) => tableFromIPC(new Uint8Array(await (await ask(path)).arrayBuffer()));
 type Table = Awaited<ReturnType<typeof table>>;
 const floats = (found: Table, name: string) => Float32Array.from(found.getChild(name)!.toArray() as ArrayLike<number>);
 const whole = (found: Table, name: string) => Int32Array.from(found.getChild(name)!.toArray() as ArrayLike<number>);
@@ -85,10 +105,9 @@ export const api = {
     const found = await table("likeness");
     return { strangeness: floats(found, "strangeness"), nearest: whole(found, "nearest"), distance: floats(found, "distance") };
   },
-  async thumbnails(rows: number[], signal?: AbortSignal): Promise<Uint8Array[]> {
-    const found = await table(`thumbnails?rows=${rows.join(",")}`, signal);
-    return Array.from(found.getChild("jpeg")!) as Uint8Array[];
-  },
+  thumbnails: (rows: number[]) => source.thumbnails(rows),
+  sheet: async (sheet: number, key: string) => (await ask(`atlas/${sheet}?key=${key}`)).blob(),
+  preview: async (row: number, size: number) => (await ask(previewOf(row, size))).blob(),
 
   matches: (row: number, region: Region | null, n = 60) => json<Match[]>(`images/${row}/matches?n=${n}${regionQuery(region)}`),
   find: (picture: Blob, region: Region | null, n = 60) =>
@@ -106,14 +125,16 @@ export const api = {
   select: (rows: number[]) => send<{ id: string; images: number }>("POST", "selections", { rows }),
   links: (id: string, name: string) => send<{ path: string; images: number }>("POST", `selections/${id}/links`, { name }),
 
-  thumbnail: (row: number) => `api/images/${row}/thumbnail`,
-  preview: (row: number, size: number) => `api/images/${row}/preview?size=${size}`,
-  file: (row: number) => `api/images/${row}/file`,
-  reconstruction: (row: number) => `api/images/${row}/reconstruction`,
-  walk: (first: number, second: number, steps: number) => `api/walk?first=${first}&second=${second}&steps=${steps}`,
-  sheet: (sheet: number, key: string) => `api/atlas/${sheet}?key=${key}`,
-  saved: (id: string, ending: string) => `api/selections/${id}.${ending}`,
+  thumbnail: (row: number) => source.address(`images/${row}/thumbnail`),
+  picture: (row: number, size: number) => source.address(previewOf(row, size)),
+  file: (row: number) => source.address(`images/${row}/file`),
+  hasReconstruction: (row: number) => source.has(reconstructionOf(row)),
+  reconstruction: (row: number) => source.address(reconstructionOf(row)),
+  walk: (first: number, second: number, steps: number) => source.address(`walk?first=${first}&second=${second}&steps=${steps}`),
+  saved: (id: string, ending: string) => source.address(`selections/${id}.${ending}`),
 };
 
 const regionQuery = (region: Region | null) =>
   region ? `&left=${region.left}&top=${region.top}&width=${region.width}&height=${region.height}` : "";
+const previewOf = (row: number, size: number) => `images/${row}/preview?size=${size}`;
+const reconstructionOf = (row: number) => `images/${row}/reconstruction`;

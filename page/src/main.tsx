@@ -3,7 +3,7 @@
 import { effect, signal, useComputed, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { api } from "./api";
+import { api, isReport } from "./api";
 import { askFor, Dialogs } from "./dialogs";
 import { Icon } from "./icons";
 import { MapView } from "./map/MapView";
@@ -61,8 +61,8 @@ function Header() {
       </div>
       <div class="card find">
         <label><Icon name="search" /><input id="find" type="search" aria-label={texts.search} placeholder={texts.searchHelp} value={filter.text} onInput={(event) => (app.filter.value = { ...filter, text: event.currentTarget.value })} /></label>
-        <button aria-label={texts.byPicture} title={texts.byPicture} onClick={() => file.current!.click()}><Icon name="picture" /></button>
-        <input ref={file} class="hidden" type="file" accept="image/*,.heic,.tif,.tiff" tabIndex={-1} aria-label={texts.byPicture} onChange={(event) => { const picked = event.currentTarget.files?.[0]; if (picked) app.searchWith(picked); event.currentTarget.value = ""; }} />
+        {!isReport && <button aria-label={texts.byPicture} title={texts.byPicture} onClick={() => file.current!.click()}><Icon name="picture" /></button>}
+        {!isReport && <input ref={file} class="hidden" type="file" accept="image/*,.heic,.tif,.tiff" tabIndex={-1} aria-label={texts.byPicture} onChange={(event) => { const picked = event.currentTarget.files?.[0]; if (picked) app.searchWith(picked); event.currentTarget.value = ""; }} />}
       </div>
       <div class="card extras">
         <button aria-label={texts.copyLink} title={texts.copyLink} onClick={copy}><Icon name="link" /></button>
@@ -71,7 +71,7 @@ function Header() {
       </div>
       <dialog ref={keys} class="card dialog" aria-label={texts.help} onClick={(event) => event.target === keys.current && keys.current!.close()}>
         <h2>{texts.help}</h2>
-        <dl class="keys">{texts.keys.map(([key, does]) => <div key={key}><dt>{key}</dt><dd>{does}</dd></div>)}</dl>
+        <dl class="keys">{texts.keys(isReport).map(([key, does]) => <div key={key}><dt>{key}</dt><dd>{does}</dd></div>)}</dl>
         <div class="row end"><button class="main" onClick={() => keys.current!.close()}>{texts.close}</button></div>
       </dialog>
     </header>
@@ -98,9 +98,9 @@ function Selection() {
       <b aria-live="polite">{texts.selected(chosen.size)}</b><span class="faint">{texts.saveAs}</span>
       <div class="segments" role="group" aria-label={texts.saveAs}>
         <button onClick={() => app.save("csv")}>CSV</button><button onClick={() => app.save("jsonl")}>JSONL</button>
-        <button onClick={() => app.save("zip")}>ZIP</button><button onClick={links}>{texts.saveLinks}</button>
+        {!isReport && <><button onClick={() => app.save("zip")}>ZIP</button><button onClick={links}>{texts.saveLinks}</button></>}
       </div>
-      {app.clusters.value && <select aria-label={texts.moveTo} value="" onChange={(event) => { const to = event.currentTarget.value; event.currentTarget.value = ""; move(to); }}>
+      {app.clusters.value && !isReport && <select aria-label={texts.moveTo} value="" onChange={(event) => { const to = event.currentTarget.value; event.currentTarget.value = ""; move(to); }}>
         <option value="" disabled hidden>{texts.moveTo}</option><option value="new">{texts.newCluster}</option>
         {app.clusters.value.clusters.map(({ cluster, name }) => <option key={cluster} value={cluster}>{name}</option>)}<option value="-1">{texts.noCluster}</option>
       </select>}
@@ -160,6 +160,7 @@ function useGlobalKeys() {
 
 function useDropping(dropping: { value: boolean }) {
   useEffect(() => {
+    if (isReport) return;
     let deep = 0;
     const hasFile = (event: DragEvent) => [...(event.dataTransfer?.types ?? [])].includes("Files");
     const listeners: [string, (event: never) => void][] = [

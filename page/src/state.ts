@@ -1,8 +1,9 @@
 /** What the page knows and shows, and everything that can be done: components read the signals and call the functions. */
 
 import { batch, computed, effect, signal } from "@preact/signals";
-import { api, Refused, type About, type Cluster, type Clusters, type Curve, type Match, type Points, type Region, type State } from "./api";
+import { api, isReport, Refused, type About, type Cluster, type Clusters, type Curve, type Match, type Points, type Region, type State } from "./api";
 import { normalised, type Layout } from "./map/scene";
+import { tableOf } from "./saving";
 import { texts } from "./texts";
 
 export interface Filter { clusters: number[]; labels: string[]; text: string; least: number; most: number }
@@ -95,7 +96,7 @@ export async function watch() {
     lost.value = true;
     if (!state.value) fail(error);
   }
-  setTimeout(watch, state.value?.finished ? (busy.value ? 700 : 6000) : 1500);
+  if (!isReport) setTimeout(watch, state.value?.finished ? (busy.value ? 700 : 6000) : 1500);
 }
 
 let refreshing: Promise<void> | null = null;
@@ -209,14 +210,17 @@ export const edit = (what: string, change: (version: number) => Promise<unknown>
     return done ?? true;
   });
 export const undo = () =>
-  clusters.value?.edits.length &&
+  !isReport && clusters.value?.edits.length &&
   edit(texts.undo, api.undo).then((done) => done && tell(texts.undone((done as { did: string }).did)));
 
 export async function save(ending: "csv" | "jsonl" | "zip") {
-  const made = await during(texts.saveAs, () => api.select([...selection.value]));
-  if (!made) return;
-  const link = document.createElement("a");
-  link.href = api.saved(made.id, ending);
+  const rows = [...selection.value], link = document.createElement("a");
+  if (isReport && ending !== "zip") link.href = URL.createObjectURL(tableOf(rows, ending));
+  else {
+    const made = await during(texts.saveAs, () => api.select(rows));
+    if (!made) return;
+    link.href = api.saved(made.id, ending);
+  }
   link.download = `selection.${ending}`;
   document.body.append(link);
   link.click();

@@ -133,10 +133,10 @@ export const texts = {
   copied: "The link is copied",
   theme: "Light or dark",
   help: "Keys and gestures",
-  keys: [
+  keys: (isReport: boolean) => [
     ["Drag, arrows", "move"], ["Wheel, pinch, + −", "zoom"], ["0", "show everything"], ["Click, Enter", "open an image"],
     ["Shift-click", "select an image"], ["Shift-drag, L", "lasso"], ["← → with an image open", "next match"],
-    ["/", "find by name"], ["Drop, paste", "search with any picture"], ["Ctrl-Z", "undo an edit"], ["Esc", "close, clear"],
+    ["/", "find by name"], ...(isReport ? [] : [["Drop, paste", "search with any picture"], ["Ctrl-Z", "undo an edit"]]), ["Esc", "close, clear"],
   ],
   building: "This library is being built",
   buildingHelp: "The map appears when it is laid out; what is there already can be looked at.",
@@ -147,7 +147,7 @@ export const texts = {
   decoded: (n: number, of: number) => `about ${count(n)} of ${count(of)}`,
   noWebGL: "This browser has no WebGL 2, which the map needs. Clusters, search and export work without it.",
   lost: "The server does not answer. Is `lookalike serve` still running?",
-  failed: (text: string) => text,
+  notInReport: "This is not in the report; the library has it.",
   notKept: "The picture of this link is not kept; drop it here again.",
   changed: "The library has changed meanwhile; this is its latest state.",
   jobs: { project: "Laying out", cluster: "Clustering", index: "Comparing all images", score: "Scoring" } as Record<string, string>,

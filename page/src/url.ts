@@ -77,4 +77,10 @@ export function read() {
   if (wanted && app.about.peek()!.layouts.includes(wanted)) app.chooseLayout(wanted);
   ready = true;
 }
+/** A link into the page: what it says is taken up, and the page comes into view. */
+addEventListener("hashchange", () => {
+  if (!ready || !location.hash.includes("=")) return;
+  read();
+  document.getElementById("page")!.scrollIntoView();
+});
 effect(() => { app.layoutName.value; app.filter.value; app.query.value; app.region.value; app.selection.value; write(); });

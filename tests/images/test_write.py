@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lookalike.errors import LookalikeError, SettingError
-from lookalike.images import decode, draw_text, encode_jpeg, encode_png, write_image
+from lookalike.images import decode, draw_text, encode_jpeg, encode_png, encode_webp, write_image
 
 
 @pytest.mark.parametrize(("name", "worst"), [("a.png", 0), ("a.jpg", 40), ("a.JPEG", 40), ("a.webp", 60)])
@@ -37,6 +37,8 @@ def test_settings_are_checked(tmp_path, photo):
         encode_png(photo / 255)
     with pytest.raises(SettingError, match="quality is 0"):
         encode_jpeg(photo, 0)
+    with pytest.raises(SettingError, match="quality is 101"):
+        encode_webp(photo, 101)
     with pytest.raises(SettingError, match="anchor"):
         draw_text(photo, (0, 0), "a", anchor="zz")
     with pytest.raises(SettingError, match="size is 0"):
@@ -45,8 +47,9 @@ def test_settings_are_checked(tmp_path, photo):
         write_image(photo, tmp_path / "missing" / "a.png")
 
 
-def test_quality_trades_size_for_loss(photo):
-    poor, good = encode_jpeg(photo, quality=20), encode_jpeg(photo, quality=95)
+@pytest.mark.parametrize("encode", [encode_jpeg, encode_webp])
+def test_quality_trades_size_for_loss(photo, encode):
+    poor, good = encode(photo, quality=20), encode(photo, quality=95)
     assert len(poor) < len(good)
     loss = [np.abs(decode(data).astype(int) - photo).mean() for data in (poor, good)]
     assert loss[0] > loss[1]

@@ -2,11 +2,13 @@
 
 import { effect, untracked, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { isReport } from "../api";
 import * as app from "../state";
 import { texts } from "../texts";
 import * as url from "../url";
 import { Icon } from "../icons";
 import type { Insets } from "./camera";
+import { spacing } from "./levels";
 import { Scene, type RGB } from "./scene";
 
 const rgb = (colour: string): RGB => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255) as RGB;
@@ -106,12 +108,12 @@ function watchSize(node: HTMLCanvasElement, scene: Scene): () => void {
 
 /** Hands what the page knows to the scene whenever it changes. */
 function connect(scene: Scene): (() => void)[] {
-  const worker = new Worker(new URL("./levels.worker.ts", import.meta.url), { type: "module" });
+  const worker = isReport ? null : new Worker(new URL("./levels.worker.ts", import.meta.url), { type: "module" }); // a report is one file, and of some thousand images
   let asked = 0, first = true;
-  worker.onmessage = ({ data }) => data.id === asked && scene.setSpacing(data.found);
+  if (worker) worker.onmessage = ({ data }) => data.id === asked && scene.setSpacing(data.found);
   scene.onMoved = () => { const { x, y, scale } = scene.camera; url.view.now = { x, y, scale }; url.write(); };
   return [
-    () => worker.terminate(),
+    () => worker?.terminate(),
     effect(() => {
       const layout = app.layout.value;
       if (!layout) return;
@@ -123,7 +125,8 @@ function connect(scene: Scene): (() => void)[] {
       const layout = app.layout.value, inView = app.inView.value, all = app.points.value;
       if (!layout || !all) return;
       const rows = Int32Array.from(inView.keys()).filter((row) => inView[row]);
-      worker.postMessage({ id: ++asked, x: layout.x, y: layout.y, rank: all.rank, rows });
+      if (worker) worker.postMessage({ id: ++asked, x: layout.x, y: layout.y, rank: all.rank, rows });
+      else scene.setSpacing(spacing(layout.x, layout.y, all.rank, rows));
     }),
     effect(() => {
       const all = app.points.value!, known = new Map([...app.byNumber.value].map(([number, { colour }]) => [number, rgb(colour)]));

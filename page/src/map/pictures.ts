@@ -45,9 +45,7 @@ export class Atlas {
     if (sheet === undefined) return;
     this.loading++;
     try {
-      const answer = await fetch(api.sheet(sheet, this.about.key));
-      if (!answer.ok) throw new Error(answer.statusText);
-      const bitmap = await createImageBitmap(await answer.blob());
+      const bitmap = await createImageBitmap(await api.sheet(sheet, this.about.key));
       const { gl } = this, made = texture(gl);
       gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, bitmap);
@@ -129,15 +127,10 @@ export class Pool {
   dispose() { for (const page of this.pages) this.gl.deleteTexture(page); }
 }
 
-const square = (jpeg: Blob, side: number) =>
-  createImageBitmap(jpeg, { resizeWidth: side, resizeHeight: side, resizeQuality: "medium" }).catch(() => null);
+const square = (picture: Blob, side: number) =>
+  createImageBitmap(picture, { resizeWidth: side, resizeHeight: side, resizeQuality: "medium" }).catch(() => null);
 
-export const thumbnailLoader = (side: number): Load => async (rows) => {
-  const jpegs = await api.thumbnails(rows);
-  return Promise.all(jpegs.map((jpeg) => square(new Blob([jpeg as BlobPart], { type: "image/jpeg" }), side)));
-};
+export const thumbnailLoader = (side: number): Load => async (rows) =>
+  Promise.all((await api.thumbnails(rows)).map((picture) => square(picture, side)));
 export const previewLoader = (side: number): Load => (rows) =>
-  Promise.all(rows.map(async (row) => {
-    const answer = await fetch(api.preview(row, side));
-    return answer.ok ? square(await answer.blob(), side) : null;
-  }));
+  Promise.all(rows.map((row) => api.preview(row, side).then((picture) => square(picture, side), () => null)));

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { api, type Cluster } from "../api";
+import { api, isReport, type Cluster } from "../api";
 import { askFor } from "../dialogs";
 import { Icon } from "../icons";
 import * as app from "../state";
@@ -16,12 +16,12 @@ export function Clusters() {
   return (
     <>
       <Number />
-      <div class="row bar">
-        <button class="small" disabled={!all.edits.length} title={all.edits.length ? texts.undoing(all.edits.at(-1)!) : texts.undo} onClick={app.undo}><Icon name="undo" />{texts.undo}</button>
+      {(!isReport || app.filter.value.clusters.length > 0) && <div class="row bar">
+        {!isReport && <button class="small" disabled={!all.edits.length} title={all.edits.length ? texts.undoing(all.edits.at(-1)!) : texts.undo} onClick={app.undo}><Icon name="undo" />{texts.undo}</button>}
         {chosen.length > 1 ? <button class="small main" onClick={merge}>{texts.mergeHint(chosen.length)}</button>
           : <span class="faint">{chosen.length ? texts.mergePick : ""}</span>}
         {app.filter.value.clusters.length > 0 && <button class="small quiet" onClick={() => (app.filter.value = { ...app.filter.value, clusters: [] })}>{texts.everyCluster}</button>}
-      </div>
+      </div>}
       <ul class="clusters" aria-label={texts.clusters} onPointerLeave={() => (app.hoveredCluster.value = null)}>
         {all.clusters.map((entry) => (
           <Row key={entry.cluster} {...entry} picked={chosen.includes(entry.cluster)}
@@ -47,15 +47,16 @@ function Row({ cluster, name, images, colour, typical, kept, picked, onPick }: C
   const show = () => { app.flyTo.value = { rows: app.membersOf(cluster), close: false }; };
   return (
     <li class={`cluster${picked ? " picked" : ""}`} onPointerEnter={() => (app.hoveredCluster.value = cluster)} onFocusCapture={() => (app.hoveredCluster.value = cluster)} onBlurCapture={() => (app.hoveredCluster.value = null)}>
-      <label class="pick" title={texts.mergePick}><input type="checkbox" checked={picked} aria-label={`${texts.mergePick}: ${name}`} onChange={(event) => onPick(event.currentTarget.checked)} /><i class="spot" style={{ background: colour }} /></label>
-      <button class="name" onClick={show} onDblClick={rename} title={name}>{name}</button>
-      {kept && <button class="pin" aria-label={`${texts.release}: ${name}`} title={texts.releaseHelp} onClick={() => app.edit(texts.release, (version) => api.release([cluster], version))}><Icon name="pin" /></button>}
+      {isReport ? <i class="spot" style={{ background: colour }} />
+        : <label class="pick" title={texts.mergePick}><input type="checkbox" checked={picked} aria-label={`${texts.mergePick}: ${name}`} onChange={(event) => onPick(event.currentTarget.checked)} /><i class="spot" style={{ background: colour }} /></label>}
+      <button class="name" onClick={show} onDblClick={isReport ? undefined : rename} title={name}>{name}</button>
+      {kept && !isReport && <button class="pin" aria-label={`${texts.release}: ${name}`} title={texts.releaseHelp} onClick={() => app.edit(texts.release, (version) => api.release([cluster], version))}><Icon name="pin" /></button>}
       <span class="count">{texts.count(images)}</span>
       <details class="menu" ref={menu} onFocusOut={(event) => { if (!menu.current?.contains(event.relatedTarget as Node)) menu.current!.open = false; }}>
         <summary aria-label={texts.actionsFor(name)} title={texts.more}><Icon name="more" /></summary>
         <div class="card" role="menu">
-          <button role="menuitem" onClick={act(rename)}>{texts.rename}</button>
-          <button role="menuitem" disabled={images < 2} onClick={act(split)}>{texts.split} …</button>
+          {!isReport && <button role="menuitem" onClick={act(rename)}>{texts.rename}</button>}
+          {!isReport && <button role="menuitem" disabled={images < 2} onClick={act(split)}>{texts.split} …</button>}
           <button role="menuitem" onClick={act(() => app.select(app.membersOf(cluster), true))}>{texts.selectCluster}</button>
           <button role="menuitem" onClick={act(() => (app.filter.value = { ...app.filter.value, clusters: only.includes(cluster) ? [] : [cluster] }))}>{only.includes(cluster) ? texts.everyCluster : texts.onlyCluster}</button>
         </div>
@@ -65,7 +66,7 @@ function Row({ cluster, name, images, colour, typical, kept, picked, onPick }: C
   );
 }
 
-/** How many: a slider, and the curve of the silhouette beside it. */
+/** How many: a slider, and the curve of the silhouette beside it; in a report, how many there are. */
 function Number() {
   const all = app.clusters.value!, wanted = useSignal<number | null>(null), n = all.clusters.length, curve = app.curve.value;
   const again = (k: number | "auto") => { wanted.value = null; return app.edit(texts.clusteringAgain, (version) => api.cluster(k, version)); };
@@ -74,15 +75,15 @@ function Number() {
   return (
     <section class="number">
       <div class="row"><label for="k">{texts.howMany}</label><output for="k">{wanted.value ?? n}</output>
-        <button class="small quiet" onClick={() => again("auto")}>{texts.automatic}</button></div>
-      <input id="k" type="range" min={1} max={Math.min(most, app.points.value!.n)} value={wanted.value ?? n} onInput={(event) => (wanted.value = +event.currentTarget.value)} onChange={(event) => again(+event.currentTarget.value)} />
-      {curve && curve.k.length > 1 ? <Silhouette k={wanted.value ?? n} onPick={again} /> : <button class="small quiet" onClick={evidence}>{texts.evidence}</button>}
-      {kept > 0 && <p class="faint">{texts.keptHelp(kept)}</p>}
+        {!isReport && <button class="small quiet" onClick={() => again("auto")}>{texts.automatic}</button>}</div>
+      {!isReport && <input id="k" type="range" min={1} max={Math.min(most, app.points.value!.n)} value={wanted.value ?? n} onInput={(event) => (wanted.value = +event.currentTarget.value)} onChange={(event) => again(+event.currentTarget.value)} />}
+      {curve && curve.k.length > 1 ? <Silhouette k={wanted.value ?? n} onPick={isReport ? undefined : again} /> : !isReport && <button class="small quiet" onClick={evidence}>{texts.evidence}</button>}
+      {kept > 0 && !isReport && <p class="faint">{texts.keptHelp(kept)}</p>}
     </section>
   );
 }
 
-function Silhouette({ k, onPick }: { k: number; onPick: (k: number) => void }) {
+function Silhouette({ k, onPick }: { k: number; onPick?: (k: number) => void }) {
   const { k: numbers, silhouette } = app.curve.value!, width = 280, height = 64, rim = 8;
   const [first, last] = [numbers[0], numbers.at(-1)!], low = Math.min(...silhouette), high = Math.max(...silhouette);
   const x = (at: number) => rim + ((at - first) / Math.max(last - first, 1)) * (width - 2 * rim), y = (value: number) => height - 14 - ((value - low) / Math.max(high - low, 1e-9)) * (height - 24);
@@ -91,7 +92,7 @@ function Silhouette({ k, onPick }: { k: number; onPick: (k: number) => void }) {
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${texts.silhouette}: ${numbers.map((at, n) => `${at}: ${silhouette[n].toFixed(2)}`).join(", ")}`}>
         {k >= first && k <= last && <line class="here" x1={x(k)} x2={x(k)} y1={4} y2={height - 12} />}
         <polyline points={numbers.map((at, n) => `${x(at)},${y(silhouette[n])}`).join(" ")} />
-        {numbers.map((at, n) => <circle key={at} cx={x(at)} cy={y(silhouette[n])} r={at === k ? 4.5 : 2.5} onClick={() => onPick(at)}><title>{`${at}: ${silhouette[n].toFixed(3)}`}</title></circle>)}
+        {numbers.map((at, n) => <circle key={at} cx={x(at)} cy={y(silhouette[n])} r={at === k ? 4.5 : 2.5} onClick={onPick && (() => onPick(at))}><title>{`${at}: ${silhouette[n].toFixed(3)}`}</title></circle>)}
         <text x={rim} y={height - 1}>{first}</text><text x={width - rim} y={height - 1} text-anchor="end">{last}</text>
       </svg>
       <figcaption title={texts.silhouetteHelp}>{texts.silhouette}</figcaption>

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { api, type Region } from "../api";
+import { api, isReport, type Region } from "../api";
 import { Icon } from "../icons";
 import * as app from "../state";
 import { texts } from "../texts";
@@ -19,7 +19,7 @@ export function Looking() {
       <header class="row"><h2 title={row === null ? "" : all.names[row]}>{row === null ? texts.yourPicture : all.names[row].split("/").at(-1)}</h2>
         <button class="close" aria-label={texts.close} title={texts.close} onClick={app.close}><Icon name="close" /></button></header>
       <div class="inside">
-        <Picture src={query.kind === "upload" ? query.url : api.preview(query.row, 768)} key={row ?? "yours"} />
+        <Picture src={query.kind === "upload" ? query.url : api.picture(query.row, 768)} key={row ?? "yours"} />
         {row === null ? <p class="faint">{texts.yourPictureHelp}</p> : <Facts row={row} />}
         <section><h2>{texts.matches}{app.searching.value && <small role="status"> {texts.searching} …</small>}</h2>
           <ul class="strip" aria-label={texts.matchesOf}>{found.map((match) => <Thumb key={match.row} row={match.row} said={texts.distance(match.distance)} />)}</ul></section>
@@ -36,6 +36,7 @@ function Picture({ src }: { src: string }) {
     const box = node.current!.getBoundingClientRect(), within = (share: number) => Math.min(Math.max(share, 0), 1);
     return [within((event.clientX - box.left) / box.width), within((event.clientY - box.top) / box.height)];
   };
+  const begin = (event: PointerEvent) => { start.current = at(event); (event.currentTarget as Element).setPointerCapture(event.pointerId); };
   const move = (event: PointerEvent) => {
     if (!start.current) return;
     const [x0, y0] = start.current, [x1, y1] = at(event);
@@ -47,9 +48,10 @@ function Picture({ src }: { src: string }) {
     if (made && made.width > 0.03 && made.height > 0.03) app.region.value = made;
   };
   const share = (value: number) => `${value * 100}%`;
+  if (isReport) return <figure class="picture"><div class="frame still"><img src={src} alt={texts.image} /></div></figure>;
   return (
     <figure class="picture">
-      <div ref={node} class="frame" onPointerDown={(event) => { start.current = at(event); (event.currentTarget as Element).setPointerCapture(event.pointerId); }} onPointerMove={move} onPointerUp={end} onPointerCancel={end}>
+      <div ref={node} class="frame" onPointerDown={begin} onPointerMove={move} onPointerUp={end} onPointerCancel={end}>
         <img src={src} alt={texts.image} draggable={false} />
         {shown && <i class="region" style={{ left: share(shown.left), top: share(shown.top), width: share(shown.width), height: share(shown.height) }} />}
       </div>
@@ -70,7 +72,7 @@ function Facts({ row }: { row: number }) {
       <div class="row actions">
         <button class="small" onClick={() => app.toggle(row)} aria-pressed={chosen}><Icon name={chosen ? "minus" : "plus"} />{chosen ? texts.removeFromSelection : texts.addToSelection}</button>
         <button class="small" onClick={() => (app.flyTo.value = { rows: [row], close: true })}><Icon name="target" />{texts.showOnMap}</button>
-        <a class="small" href={api.file(row)} target="_blank" rel="noopener"><Icon name="open" />{texts.original}</a>
+        {!isReport && <a class="small" href={api.file(row)} target="_blank" rel="noopener"><Icon name="open" />{texts.original}</a>}
       </div>
     </>
   );
@@ -80,12 +82,12 @@ function Facts({ row }: { row: number }) {
 function Inside({ row }: { row: number }) {
   const walking = app.walking.value, decodes = useSignal<boolean | null>(null), at = useSignal(0);
   useEffect(() => { api.training().then((found) => (decodes.value = found.decodes)).catch(() => {}); }, []);
-  if (decodes.value === null) return null;
+  if (decodes.value === null || (isReport && !api.hasReconstruction(row))) return null;
   if (!decodes.value) return <p class="faint">{texts.noDecoder}</p>;
   return (
     <section><h2>{texts.lookInside}</h2>
       <figure class="beside"><img src={api.reconstruction(row)} alt={`${texts.seen}; ${texts.reconstructed}`} /><figcaption><span>{texts.seen}</span><span>{texts.reconstructed}</span></figcaption></figure>
-      {!walking ? <button class="small" onClick={() => (app.walking.value = { first: row, second: null })}>{texts.walk}</button>
+      {isReport ? null : !walking ? <button class="small" onClick={() => (app.walking.value = { first: row, second: null })}>{texts.walk}</button>
         : walking.second === null ? <p class="pick" role="status">{texts.walkPick} <button class="small quiet" onClick={() => (app.walking.value = null)}>{texts.cancel}</button></p>
         : <figure class="walk">
             <img src={api.thumbnail(walking.first)} alt={app.points.value!.names[walking.first]} />

@@ -71,13 +71,14 @@ def report(
 ) -> None:
     """Writes one self-contained HTML file to send to somebody.
 
-    The map, the clusters, the scores where there are labels, the skipped files, and how it was made.
+    The page of `lookalike serve` without what needs a server; below it the clusters, the scores where there are labels,
+    the skipped files, and how it was made.
     """
     from lookalike import show
 
     with progress_bars() as progress:
         progress("draw", 0, 0)
-        show.write_report(lookalike.open(library), output, labels=labels)
+        show.write_report(lookalike.open(library), output, labels=labels, progress=progress)
     answer({"library": str(library), "path": str(output)}, as_json, _wrote)
 
 

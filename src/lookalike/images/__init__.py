@@ -8,7 +8,7 @@ from lookalike.images.prepare import FITS, load, load_whole
 from lookalike.images.reading import open_regular, read_stream, read_whole
 from lookalike.images.scan import Scan, scan
 from lookalike.images.shards import decoded_so_far
-from lookalike.images.write import draw_text, encode_jpeg, encode_png, write_image
+from lookalike.images.write import draw_text, encode_jpeg, encode_png, encode_webp, write_image
 
 __all__ = [
     "FITS",
@@ -22,6 +22,7 @@ __all__ = [
     "draw_text",
     "encode_jpeg",
     "encode_png",
+    "encode_webp",
     "load",
     "load_whole",
     "open_regular",

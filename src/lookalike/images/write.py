@@ -25,6 +25,16 @@ def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
     return jpeg_bytes(_image(pixels), quality)
 
 
+def encode_webp(pixels: NDArray[np.uint8], quality: int = 80) -> bytes:
+    """Pixels (h, w, 3) or (h, w), uint8, as a WebP file; a larger quality is a larger file with less loss.
+
+    SettingError for a quality that is not 1 to 100.
+    """
+    if not 1 <= quality <= 100:
+        raise SettingError(f"quality is {quality}; expected 1 to 100.")
+    return _encoded(_image(pixels), "WEBP", quality=quality, method=2)
+
+
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """Pixels (h, w, 3) or (h, w), uint8, as a PNG file, without loss."""
     return _encoded(_image(pixels), "PNG")

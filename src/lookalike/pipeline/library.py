@@ -15,7 +15,7 @@ from lookalike.pipeline.contents import HELD, INDEXED
 from lookalike.pipeline.editing import EDITED, Editing
 from lookalike.pipeline.finding import Finding, Query
 from lookalike.pipeline.labels import label_codes
-from lookalike.pipeline.layouts import keep_layout, kept_layout
+from lookalike.pipeline.layouts import LAYOUTS, keep_layout, kept_layout
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import SPACES, Settings
 from lookalike.pipeline.stages import Progress, Stages
@@ -67,6 +67,11 @@ class Library(Finding, Editing):
         keep_layout(self._files, projection, self.settings, layout)
         self._forget(*EDITED)
         return layout
+
+    @property
+    def kept_layouts(self) -> list[str]:
+        """The names of the layouts that `project` gives without making them: the map's own, and those made before."""
+        return [name for name in LAYOUTS if kept_layout(self._files, name, self.settings) is not None]
 
     def silhouette(self, *, progress: Progress | None = None) -> pd.DataFrame:
         """The evidence for the number of clusters: k, silhouette and spread, as `organize.choose_k` judges them."""

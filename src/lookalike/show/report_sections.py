@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from lookalike.images import encode_jpeg
 from lookalike.pipeline import Library
 from lookalike.pipeline.settings import Settings
 from lookalike.show.charts import line_chart
+from lookalike.show.frozen import MOST_IMAGES
 from lookalike.show.palette import colour
 from lookalike.show.plots import TITLES, map_pixels
 
@@ -34,37 +36,32 @@ SCORES = {
 }
 
 
-def map_section(library: Library, points: dict[str, Any]) -> str:
-    """The map: a canvas where scripts run, else and in print the same as a picture; below it the clusters' names."""
-    n_images, n_points, n_pictures = len(library.clusters), len(points["files"]), len(points["sizes"]) * 3 // 8
-    projection = library.info()["stages"]["map"]["projection"]
+def map_section(library: Library, *, moves: bool) -> str:
+    """The map as a picture: all there is of it where the page is not built, what is printed where it is."""
+    n_images, projection = len(library.clusters), library.info()["stages"]["map"]["projection"]
     said = f"Images that look alike lie close together ({TITLES.get(projection, projection)})."
-    if n_points < n_images:
-        said += f" Of the {n_images:,} images, the {n_points:,} most typical of their clusters are on this map."
-    if n_pictures < n_points:
-        said += f" {n_pictures:,} of them come with their picture, the others are dots."
-    said += " Where it is crowded, zooming in brings out more. Point at an image for its name, click to enlarge it."
+    if not moves:
+        said += " With the page built (`make page` where Lookalike comes from its sources), one can move about in it."
     alt = f"Map of {n_images:,} images in {len(library.cluster_names):,} clusters, laid out by likeness"
-    buttons = "".join(
-        f'<li><button type="button" aria-pressed="false" data-cluster="{number}">{_spot(int(number))}{escape(name)}'
-        "</button></li>"
-        for number, (name, *_) in points["clusters"].items()
-    )
-    picture = _picture(encode_jpeg(map_pixels(library, 1200), 80), alt)
-    return _section(
-        "Map",
-        said,
-        f'<figure class="map" id="map">{picture}<canvas hidden tabindex="0" role="img" aria-label="{escape(alt)}. '
-        'Arrow keys move, plus and minus zoom."></canvas><div class="zoom" hidden>'
-        '<button type="button" aria-label="Zoom in">+</button><button type="button" aria-label="Zoom out">−</button>'
-        '<button type="button" aria-label="Show the whole map">⤢</button></div>'
-        '<div id="tip" hidden><canvas hidden></canvas><b></b><span></span></div></figure>'
-        f'<ul class="legend" hidden aria-label="Show only these clusters">{buttons}</ul>',
+    return _section("Map", said, _picture(encode_jpeg(map_pixels(library, 1200), 80), alt))
+
+
+def left_out(library: Library) -> str:
+    """What a report of very many images does not show; empty when it shows all."""
+    n_images = len(library.clusters)
+    if n_images <= MOST_IMAGES:
+        return ""
+    return (
+        f" Of the {n_images:,} images, the {MOST_IMAGES:,} most typical of their clusters are on the map; matches are "
+        "among these."
     )
 
 
-def clusters_section(library: Library) -> str:
-    """Every cluster with its name, its size and its most typical images, as many as there is room for."""
+def clusters_section(library: Library, *, moves: bool) -> str:
+    """Every cluster with its name, its size and its most typical images, as many as there is room for.
+
+    With a map to move in, a click on an image opens it there, and a click on a name shows the cluster alone.
+    """
     names, sizes = library.cluster_names, np.bincount(library.clusters[library.clusters >= 0], minlength=1)
     if not names:
         return _section("Clusters", "No clusters were found: every image is in none.", "")
@@ -76,17 +73,18 @@ def clusters_section(library: Library) -> str:
         left -= len(rows)
         size = int(sizes[number]) if number < len(sizes) else 0
         pictures = "".join(
-            f'<li><button type="button" data-cluster="{escape(name)}" title="{escape(file_names[row])}">'
-            f"{_picture(library.thumbnails.jpeg(int(library.slots[row])), file_names[row])}</button></li>"
+            f"<li>{_linked(_picture(_thumbnail(library, row), file_names[row]), moves, query=file_names[row])}</li>"
             for row in rows
         )
         share = size / len(library.clusters)
+        title = _linked(f"{_spot(number)}{escape(name)}", moves, clusters=number)
         parts.append(
-            f'<article class="cluster"><header><h3>{_spot(number)}{escape(name)}</h3>'
-            f"<p>{_count(size, 'image')} · {share:.1%}</p></header>"
+            f'<article class="entry"><div><h3>{title}</h3><p>{_count(size, "image")} · {share:.1%}</p></div>'
             f'<ul class="pictures">{pictures}</ul></article>'
         )
     said = "The most typical images of each cluster, those nearest to its centre first."
+    if moves:
+        said += " Click one to see on the map what looks like it."
     if len(names) > MOST_PICTURES:
         said += f" Pictures are shown for the {MOST_PICTURES} largest."
     return _section("Clusters", said, "".join(parts))
@@ -138,7 +136,7 @@ def reconstructions_section(library: Library) -> str:
         f"Above, images as the model sees them, {library.model.size} pixels a side; below, what it draws from the "
         f"{library.model.dim} numbers that it keeps of each."
     )
-    return _section("Reconstructions", said, f'<div class="pairs">{figures}</div>')
+    return _section("Reconstructions", said, f'<div class="beneath">{figures}</div>')
 
 
 def scores(library: Library, labels: str | Path | None) -> dict[str, Any] | None:
@@ -157,7 +155,7 @@ def scores_section(found: dict[str, Any] | None, labels: str | Path | None) -> s
         return ""
     of = "the names of the sub-folders" if str(labels or "folders") == "folders" else Path(str(labels)).name
     rows = "".join(
-        f'<tr><th scope="row">{title}<span class="note">{told}</span></th><td class="number">{found[key]:.3f}</td>'
+        f'<tr><th scope="row">{title}<span class="note">{told}</span></th><td class="amount">{found[key]:.3f}</td>'
         f'<td class="wide"><span class="track">{_bar(found[key])}</span></td></tr>'
         for key, (title, told) in SCORES.items()
         if found.get(key) is not None
@@ -187,7 +185,7 @@ def making_section(library: Library) -> str:
     seconds = library.seconds()
     longest = max(max((value for name, value in seconds.items() if name != "total"), default=0), 1e-9)
     times = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td class="number">{duration(value)}</td>'
+        f'<tr><th scope="row">{escape(name)}</th><td class="amount">{duration(value)}</td>'
         f'<td class="wide">{"" if name == "total" else _bar(value / longest)}</td></tr>'
         for name, value in seconds.items()
     )
@@ -234,12 +232,21 @@ def _table(rows: Iterable[Any], heads: list[str]) -> str:
     return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
+def _linked(content: str, moves: bool, **view: Any) -> str:
+    """A link into the map, to the view of these words of its address."""
+    return f'<a href="#{escape(urlencode(view))}">{content}</a>' if moves else content
+
+
+def _thumbnail(library: Library, row: int) -> bytes:
+    return library.thumbnails.jpeg(int(library.slots[row]))
+
+
 def _picture(jpeg: bytes, alt: str) -> str:
     return f'<img alt="{escape(alt)}" src="data:image/jpeg;base64,{b64encode(jpeg).decode()}">'
 
 
 def _bar(share: float) -> str:
-    return f'<span class="bar" style="width:{np.clip(share, 0, 1):.1%}"></span>'
+    return f'<span class="share" style="width:{np.clip(share, 0, 1):.1%}"></span>'
 
 
 def _spot(number: int) -> str:

@@ -16,10 +16,9 @@ from lookalike.images import Atlas, open_regular
 from lookalike.library import HEADER
 from lookalike.pipeline import Library
 from lookalike.pipeline import open as open_library
+from lookalike.show.answers import atlas, content
 
 Result = TypeVar("Result")
-SMALL_TILE, LARGE_TILE, MANY = 16, 32, 24_000
-"""Pixels a side of a picture in an atlas, of more than so many images and of fewer: what a graphics card can hold."""
 MOST_SELECTIONS = 64
 """Selections that are remembered, the latest ones."""
 
@@ -79,15 +78,9 @@ class Served:
         result: Result = known[1]
         return result
 
-    def order(self, n: int) -> np.ndarray:
-        """The order in which images come into view as one zooms in, int64 (n,): at random, but always the same."""
-        return np.random.default_rng(0).permutation(n)
-
     def atlas(self, library: Library) -> Atlas:
         """The small pictures of all images in sheets."""
-        n = len(library.file_names)
-        tile = SMALL_TILE if n > MANY else LARGE_TILE
-        return self.once("atlas", content(library), lambda: library.atlas(self.order(n), tile=tile))
+        return self.once("atlas", content(library), lambda: atlas(library, np.arange(len(library.file_names))))
 
     def source(self, library: Library, row: int) -> Path:
         """Where the file of an image is. ImageError when it is gone, or lies outside the folder, as by a link."""
@@ -114,11 +107,6 @@ class Served:
         """The rows of a selection; None when it is not (or no longer) known."""
         with self._reading:
             return self._selections.get(name)
-
-
-def content(library: Library) -> str:
-    """Which images a library has: another text, other images or another order of them."""
-    return str(library.info()["stages"].get("images", {}).get("content"))
 
 
 def opened(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from io import FileIO
 from typing import Annotated, Any
 
@@ -10,28 +11,24 @@ import pandas as pd
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from lookalike.errors import ImageError, LibraryError, SettingError
+from lookalike.errors import ImageError
 from lookalike.images import decode, encode_jpeg, read_whole
 from lookalike.images.formats import ending
 from lookalike.library import arrow_stream
 from lookalike.pipeline import Library
 from lookalike.pipeline.layouts import LAYOUTS
 from lookalike.pipeline.settings import SPACES
-from lookalike.show.palette import colour
-from lookalike.show.served import Held, Served, content, opened
+from lookalike.show import answers
+from lookalike.show.served import Held, Served, opened
 from lookalike.show.sheet import resized
 
 ARROW = "application/vnd.apache.arrow.stream"
 TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {}}}}
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
-TYPICAL = 4
-"""Images that stand for a cluster."""
 MOST_THUMBNAILS = 512
 """Thumbnails in one message."""
 CHUNK = 256 << 10
 """Bytes of a file that are in memory at once."""
-STRANGE = 10
-"""Neighbours whose mean distance says how strange an image is."""
 IMAGE_TYPES = {
     **dict.fromkeys(["jpg", "jpeg", "jpe", "jfif"], "image/jpeg"),
     **{kind: f"image/{kind}" for kind in ("png", "webp", "gif", "bmp", "avif", "tiff")},
@@ -50,34 +47,14 @@ routes = APIRouter(prefix="/api")
 def state(served: Held) -> dict[str, Any]:
     """What there is so far, and what is being done; cheap, to be asked again and again."""
     with served.reading() as library:
-        built = library.building()
-        images = len(library.file_names) if built["stages"]["images"] else 0
-        skipped = len(library.skipped) if images else 0
-        name = library.folder.name or str(library.folder)
-        return {
-            "name": name,
-            "version": library.version,
-            **built,
-            "images": images,
-            "skipped": skipped,
-            "job": served.job,
-        }
+        return {**answers.state(library), "job": served.job}
 
 
 @routes.get("/library")
 def about(served: Held) -> dict[str, Any]:
     """Settings, seconds, versions and facts of all stages, and how the atlas of small pictures is laid out."""
     with served.reading() as library:
-        atlas = served.atlas(library)
-        info = library.info()
-        info["stages"] = {stage: _brief(facts) for stage, facts in info["stages"].items()}
-        return {
-            **_document(info),
-            "version": library.version,
-            "content": content(library),
-            "layouts": list(LAYOUTS),
-            "atlas": {"tile": atlas.tile, "across": atlas.across, "sheets": len(atlas), "key": atlas.key},
-        }
+        return answers.about(library, served.atlas(library))
 
 
 @routes.get("/points", response_class=Response, responses=TABLE)
@@ -88,7 +65,7 @@ def points(served: Held, request: Request) -> Response:
     in which images come into view), and x, y on the map, once there is one.
     """
     with served.reading() as library:
-        return _arrow(request, library.version, lambda: _points(served, library))
+        return _arrow(request, library.version, lambda: answers.points(library, np.arange(len(library.file_names))))
 
 
 @routes.get("/layouts/{name}", response_class=Response, responses=TABLE)
@@ -97,8 +74,7 @@ def layout(served: Held, request: Request, name: Layout) -> Response:
     if name not in LAYOUTS:
         raise HTTPException(404, f"there is no layout {name!r}; there are {', '.join(LAYOUTS)}")
     with served.working("project") as library:
-        places = np.array(library.project(name, progress=served.progress), np.float32)
-        table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
+        table = answers.laid_out(library.project(name, progress=served.progress))
         return _arrow(request, f"{name}{library.version}", lambda: table)
 
 
@@ -110,14 +86,14 @@ def likeness(served: Held, request: Request) -> Response:
     """
     with served.working("index") as library:
         key = library.made_from("index")
-        return _arrow(request, key, lambda: served.once("likeness", key, lambda: _alike(library)))
+        return _arrow(request, key, lambda: served.once("likeness", key, lambda: answers.alike(*library.neighbors)))
 
 
 @routes.get("/clusters")
 def clusters(served: Held) -> dict[str, Any]:
     """The clusters: size, colour, typical images (rows), whether edited by hand; the evidence for their number."""
     with served.reading() as library:
-        return served.once("clusters", library.version, lambda: _clusters(library))
+        return served.once("clusters", library.version, lambda: answers.clusters(library))
 
 
 @routes.get("/silhouette")
@@ -126,7 +102,7 @@ def silhouette(served: Held) -> dict[str, Any]:
     with served.working("cluster") as library:
         key = (library.made_from(SPACES[library.settings.space]), library.settings.method)
         return served.once(
-            "silhouette", key, lambda: _document(library.silhouette(progress=served.progress).to_dict("list"))
+            "silhouette", key, lambda: answers.document(library.silhouette(progress=served.progress).to_dict("list"))
         )
 
 
@@ -161,7 +137,7 @@ def image(served: Held, row: Row) -> dict[str, Any]:
     with served.reading() as library:
         _check_rows(library, [row])
         found = library.described.iloc[row].to_dict()
-        return _document({"row": row, **found})
+        return answers.document({"row": row, **found})
 
 
 @routes.get("/images/{row}/thumbnail", response_class=Response, responses=PICTURE)
@@ -201,7 +177,7 @@ def reconstruction(served: Held, row: Row) -> Response:
         _check_rows(library, [row])
         pixels = list(library.pixels([row]))
     seen, made = served.latest().reconstruct(pixels)
-    return _jpeg(encode_jpeg(np.concatenate([seen[0], made[0]], axis=1), 92))
+    return _jpeg(answers.side_by_side(seen[0], made[0]))
 
 
 @routes.get("/walk", response_class=Response, responses=PICTURE)
@@ -222,15 +198,15 @@ def walk(
 @routes.get("/training")
 def training(served: Held) -> dict[str, Any]:
     """The terms of the loss as the model was trained, and whether it can turn codes into pictures."""
-    model = served.latest().model
-    return _document({"history": model.history, "facts": model.facts, "decodes": model.decodes, "size": model.size})
+    return answers.training(served.latest())
 
 
 @routes.get("/scores")
 def scores(served: Held) -> dict[str, Any]:
     """How well clusters and search agree with the first sub-folders; ``reason`` says why there are no scores."""
     with served.working("score") as library:
-        return served.once("scores", library.version, lambda: _scores(served, library))
+        evaluate = partial(library.evaluate, progress=served.progress)
+        return served.once("scores", library.version, lambda: answers.scores(evaluate))
 
 
 def whole_picture(served: Served, row: int) -> np.ndarray:
@@ -238,63 +214,6 @@ def whole_picture(served: Served, row: int) -> np.ndarray:
     with served.reading() as library:
         path = served.source(library, row)
     return decode(read_whole(path)[0], at_least=1024)
-
-
-def _points(served: Served, library: Library) -> pd.DataFrame:
-    known = library.described
-    table = known[["file_name", "label", "width", "height"]].copy()
-    table["label"] = table["label"].astype("string")
-    for side in ("width", "height"):
-        table[side] = table[side].astype(np.int32)
-    table["cluster"] = known.get("cluster", pd.Series(-1, table.index)).astype(np.int32)
-    rank = np.empty(len(table), np.int32)
-    rank[served.order(len(table))] = np.arange(len(table))
-    table["rank"] = rank
-    for column, name in (("x", "projection_x"), ("y", "projection_y")):
-        if name in known:
-            table[column] = known[name].astype(np.float32)
-    return table
-
-
-def _alike(library: Library) -> pd.DataFrame:
-    if len(library.file_names) < 2:
-        raise SettingError("a single image is like no other")
-    rows, distances = (np.array(found[:, 1 : STRANGE + 1]) for found in library.neighbors)
-    columns = {"strangeness": distances.mean(1), "nearest": rows[:, 0], "distance": distances[:, 0]}
-    return pd.DataFrame(columns)
-
-
-def _clusters(library: Library) -> dict[str, Any]:
-    facts, typical, kept = library.info()["stages"].get("clusters"), library.typical(TYPICAL), library.kept_clusters
-    if facts is None:
-        raise LibraryError(f"{library.path} has no clusters yet; wait until it is built")
-    numbers, counts = np.unique(library.clusters, return_counts=True)
-    sizes = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
-    listed = [
-        {
-            "cluster": number,
-            "name": name,
-            "images": sizes.get(number, 0),
-            "colour": colour(number),
-            "typical": typical.get(number, np.empty(0)).astype(int).tolist(),
-            "kept": number in kept,
-        }
-        for number, name in library.cluster_names.items()
-    ]
-    evidence = {name: facts.get(name) for name in ("method", "space", "n_clusters", "silhouette")}
-    listed.sort(key=lambda entry: (-entry["images"], entry["cluster"]))
-    return _document({"clusters": listed, "none": sizes.get(-1, 0), **evidence, "edits": library.edits})
-
-
-def _evidence(served: Served, library: Library) -> dict[str, Any]:
-    return _document(library.silhouette(progress=served.progress).to_dict("list"))
-
-
-def _scores(served: Served, library: Library) -> dict[str, Any]:
-    try:
-        return {"scores": _document(library.evaluate(progress=served.progress)), "reason": None}
-    except SettingError as error:
-        return {"scores": None, "reason": str(error)}
 
 
 def _arrow(request: Request, version: Any, make: Any) -> Response:
@@ -372,28 +291,3 @@ def _pieces(file: FileIO, start: int, left: int) -> Iterator[bytes]:
         while left > 0 and (piece := file.read(min(CHUNK, left))):
             left -= len(piece)
             yield piece
-
-
-def _brief(facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in facts.items()
-        if name not in {"steps", "names"} or not isinstance(value, (dict, list))
-    }
-
-
-def _document(value: dict[str, Any]) -> dict[str, Any]:
-    return {str(key): _plain(entry) for key, entry in value.items()}
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: NumPy's numbers become Python's, NaN becomes null."""
-    if isinstance(value, dict):
-        return _document(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value
