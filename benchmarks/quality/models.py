@@ -4,7 +4,7 @@ python benchmarks/quality/models.py ../shared/data/clothing --models siamese-vae
 python benchmarks/quality/models.py FOLDER --labels FILE.csv --models siamese-vae --name "near-duplicates"
 
 Every run is a `lookalike.build` with default settings, clustered at the true K; labels are used for scoring only. The
-networks see equally many images, unless --effort says otherwise: as many as `siamese-vae` takes by default.
+networks see equally many images: as many as `siamese-vae` takes by default, or --effort times `default_epochs`.
 Runs are appended to results.jsonl; `runs.py` makes the tables, README.md beside this file holds them.
 """
 
@@ -17,10 +17,11 @@ from runs import keep
 
 import lookalike
 from lookalike.images import scan
+from lookalike.learn.siamese import Siamese
 from lookalike.learn.training import default_epochs
 
-AS_DEFAULT = ("vae", "sparse-ae", "ae")
-"""Models that train longer by default than `siamese-vae`."""
+NETWORKS = ("siamese-vae", "siamese", "vae", "sparse-ae", "ae")
+"""Models that see as many images as --effort says; `talk` is trained by the clock, the others not at all."""
 
 
 def main() -> None:
@@ -31,20 +32,21 @@ def main() -> None:
     parser.add_argument("--labels", default="folders")
     parser.add_argument("--models", default="siamese-vae")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--effort", type=float, default=0.3)
+    parser.add_argument("--effort", type=float, default=Siamese.effort, help="3 trains ten times as long")
     parser.add_argument("--minutes", type=float, default=None, help="ends each training by the clock (for `talk`)")
     options = parser.parse_args()
     for seed in map(int, options.seeds.split(",")):
         for model in options.models.split(","):
             run = measured(options, model, seed)
-            keep(options.name or options.folder.name, model, seed, run, effort=options.effort, minutes=options.minutes)
+            name = model if options.effort == Siamese.effort else f"{model}, effort {options.effort:g}"
+            keep(options.name or options.folder.name, name, seed, run, effort=options.effort, minutes=options.minutes)
 
 
 def measured(options: argparse.Namespace, model: str, seed: int) -> dict[str, float]:
     """The scores of one build in a temporary place, and its seconds."""
     start = time.monotonic()
     settings = {"model": model, "random_state": seed, "minutes": options.minutes, "projection": "pca"}
-    if model in AS_DEFAULT:
+    if model in NETWORKS:
         settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
     with tempfile.TemporaryDirectory() as place:
         library = lookalike.build(
