@@ -22,8 +22,8 @@ from lookalike.learn import sight as module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients
 from lookalike.learn.device import in_parallel
 from lookalike.learn.patches import Patches
-from lookalike.learn.siamese import IGNORED
 from lookalike.learn.sight import ROUNDS, Sight
+from lookalike.learn.views import IGNORED
 from lookalike.learn.whitening import Block, Whitening
 from lookalike.pipeline.labels import labels_from
 from lookalike.search import ExactIndex

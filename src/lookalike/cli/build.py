@@ -139,6 +139,7 @@ def warn(stages: dict[str, Any]) -> None:
 
 def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
     clusters, model = library.info()["stages"]["clusters"], library.info()["stages"]["model"]
+    apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
     chosen = ", chosen by silhouette" if clusters.get("silhouette") else ""
     place = shlex.quote(summary["library"])
     return facts(
@@ -146,7 +147,7 @@ def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
             ("library", readable(summary["library"])),
             ("images", f"{summary['images']:,}"),
             ("skipped", _first_skipped(library, place)),
-            ("model", f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps"),
+            ("model", f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps{apart}"),
             ("clusters", f"{summary['clusters']:,} ({clusters['method']} on the {clusters['space']}{chosen})"),
             ("seconds", seconds(summary["seconds"])),
             ("next", _next(library, place)),

@@ -150,7 +150,7 @@ Differences = Annotated[
         parser=_differences,
         metavar="A,B,...",
         help=f"What should not count as a difference between pictures, for Siamese models: {listed(Difference)}, or "
-        "none. Default: flip,crop,scale.",
+        "none. Default: crop,scale, and flip unless the folder's pictures are unlike mirror images (digits, pages).",
     ),
 ]
 Epochs = Annotated[

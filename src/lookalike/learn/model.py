@@ -63,7 +63,7 @@ ELSEWHERE: dict[str, Home] = {
 }
 """By the kind of their names; ``size`` where their files do not say, ``dim`` at most."""
 DEFAULT = "siamese-vae"
-GENERATION = 2
+GENERATION = 3
 """Raised when the same settings come to mean another model, so that a library trains its own again."""
 MAX_DESCRIPTION = 64 << 20
 """Bytes: a longer model.json is not read."""
@@ -93,7 +93,7 @@ def image_size(name: str) -> int:
 def create(name: str, settings: dict[str, Any]) -> "nn.Module":
     """A new model with random weights from its keyword arguments, ``dim`` and ``size`` among them."""
     try:
-        model: nn.Module = _class(name)(**settings)
+        model: nn.Module = class_of(name)(**settings)
     except (MissingExtraError, ModelError):
         raise
     except hub.ODD as error:
@@ -122,11 +122,12 @@ def complete(name: str, given: dict[str, Any]) -> dict[str, Any]:
     _check_numbers({"dim": place.dim, "size": place.size, **given})
     if not kind:
         return {"dim": place.dim, "size": place.size, **given}
-    if unknown := sorted(set(given) - set(_class(name).choices)):
-        raise SettingError(f"model {name!r} has no setting {unknown[0]!r}; there are {', '.join(_class(name).choices)}")
+    choices = class_of(name).choices
+    if unknown := sorted(set(given) - set(choices)):
+        raise SettingError(f"model {name!r} has no setting {unknown[0]!r}; there are {', '.join(choices)}")
     if kind == "table":
         raise SettingError(f"model={name!r} holds embeddings and no encoder: it cannot encode pictures")
-    found = {**_class(name).describe(elsewhere.place(name), given), **given}
+    found = {**class_of(name).describe(elsewhere.place(name), given), **given}
     return {"dim": min(place.dim, _numbers(name, found)), **found}
 
 
@@ -148,7 +149,8 @@ def check_settings(name: str, settings: dict[str, Any]) -> None:
         raise ModelError(f"{name} cannot be used as it is: {error}") from None
 
 
-def _class(name: str) -> Any:
+def class_of(name: str) -> Any:
+    """The class of a model's network; SettingError when there is none of that name."""
     place = home(name)
     return getattr(import_module(f"lookalike.learn.{place.module}"), place.name)
 

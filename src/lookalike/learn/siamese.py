@@ -1,7 +1,7 @@
 """``siamese-vae``, the default, and ``siamese``: embeddings that agree between two views of one image."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +9,12 @@ from torch.nn import functional
 
 from lookalike.learn.nets import Decoder, Encoder
 from lookalike.learn.sight import Sight
+from lookalike.learn.symmetry import JUDGED, differences
 from lookalike.learn.vae import WARM_UP, gaussian_error, kullback_leibler
-from lookalike.learn.views import IGNORABLE, mirrored, view
+from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
 from lookalike.learn.whitening import Block
 
 TEMPERATURE = 0.2
-IGNORED = ("flip", "crop", "scale")
-"""What does not count as a difference when the user does not say; colour does count."""
 
 
 def disagreement(first: Tensor, second: Tensor) -> Tensor:
@@ -35,7 +34,8 @@ class Siamese(nn.Module):
     say. ``dim`` is the length of the embedding, in which the whitening joins the two with the weights 1 and
     ``learned``.
 
-    ``ignore`` says what does not count as a difference between pictures, see `views.view`. ``neighbors`` weighs
+    ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
+    told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs
     agreement with an image's nearest against agreement between its views: a larger one gathers kinds of things, 0
     keeps to the single picture. ``agreement`` weighs the network's NT-Xent loss. A larger ``width`` sees more and
     costs its square.
@@ -43,6 +43,7 @@ class Siamese(nn.Module):
 
     size: ClassVar[int] = 64
     effort: ClassVar[float] = 0.3
+    judged: ClassVar[int] = JUDGED
 
     def __init__(
         self,
@@ -65,6 +66,11 @@ class Siamese(nn.Module):
         self.encoder = Encoder(size, width)
         self.heads = nn.Linear(self.encoder.n_features, 2 * latent)
         self.project = nn.Sequential(nn.Linear(latent, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
+
+    @staticmethod
+    def settle(given: dict[str, Any], images: Tensor) -> dict[str, Any]:
+        """The settings that are the folder's to say when the user does not, from a sample (m, 3, s, s) of it."""
+        return {} if "ignore" in given else {"ignore": list(differences(images))}
 
     def prepare(self, images: Tensor) -> None:
         """Finds the sight of a sample of the folder (m, 3, s, s)."""

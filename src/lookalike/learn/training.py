@@ -12,7 +12,7 @@ import torch
 from lookalike.errors import SettingError
 from lookalike.learn.checkpoint import Checkpoint
 from lookalike.learn.device import autocast, pick_device, to_floats
-from lookalike.learn.model import Progress, Trained, complete, create, home, start
+from lookalike.learn.model import Progress, Trained, class_of, complete, create, home, start
 from lookalike.learn.whitening import Block, Whitening
 
 LEARNING_RATE = 2e-3
@@ -53,6 +53,8 @@ def train(
     """
     target, settings = pick_device(device), complete(name, settings or {})
     _check(epochs, minutes)
+    settled = _settled(name, settings, pixels, slots, seed)
+    settings |= settled
     torch.manual_seed(seed)
     trained = Trained(name, start(name, settings), settings=settings, device=target)
     n_steps = 0
@@ -66,6 +68,7 @@ def train(
     run.go(Checkpoint(checkpoint, run.fingerprint()) if checkpoint else None, progress)
     sample = _sample(slots, seed, _whitened(trained))
     _finish(trained, _some_codes(trained, pixels, sample, None if n_steps else progress), len(slots))
+    trained.facts |= settled
     return trained
 
 
@@ -80,6 +83,16 @@ def from_codes(name: str, codes: np.ndarray, *, seed: int = 0, settings: dict[st
     trained.facts |= {"steps": 0, "seconds": 0.0, "capped": False}
     _finish(trained, codes[_sample(np.arange(len(codes)), seed, _whitened(trained))], len(codes))
     return trained
+
+
+def _settled(name: str, settings: dict[str, Any], pixels: Any, slots: np.ndarray, seed: int) -> dict[str, Any]:
+    """Settings that the user left open and the model takes from the folder."""
+    model: Any = class_of(name)
+    if not hasattr(model, "settle"):
+        return {}
+    sample = pixels[_sample(slots, seed, model.judged)]
+    found: dict[str, Any] = model.settle(settings, to_floats(sample, torch.device("cpu")))
+    return found
 
 
 def _check(epochs: float | None, minutes: float | None) -> None:

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 IGNORABLE = ("flip", "rotation", "color", "crop", "scale")
 """What a user can say does not count as a difference."""
+IGNORED = ("flip", "crop", "scale")
+"""What does not, where nobody says; `symmetry.differences` takes ``flip`` out where it does."""
 
 
 def mirrored(images: Tensor, ignore: Collection[str]) -> Tensor:

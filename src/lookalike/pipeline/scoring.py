@@ -57,19 +57,24 @@ def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, s
     """Share of an image's ten nearest that are also among the ten nearest of another view of it.
 
     1,000 images at most are judged. Their views are changed by what is to be ignored, as the Siamese models' are
-    (None: what these ignore by default), whatever the library's model is.
+    (None: what these ignore by default in this folder), whatever the library's model is.
     """
-    from lookalike.learn.siamese import IGNORED
+    import torch
+
+    from lookalike.learn.device import to_floats
+    from lookalike.learn.symmetry import differences
     from lookalike.learn.views import another_view
 
     embeddings = library.embeddings
     rows = np.arange(len(embeddings))
     if len(rows) > MOST_VIEWED:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_VIEWED, replace=False))
+    pixels = library.pixels(rows)
+    if ignore is None:
+        ignore = differences(to_floats(pixels, torch.device("cpu")))
     seen = []
     for start in range(0, len(rows), BATCH):
-        pixels = library.pixels(rows[start : start + BATCH])
-        views = another_view(pixels, IGNORED if ignore is None else ignore, seed=seed + start)
+        views = another_view(pixels[start : start + BATCH], ignore, seed=seed + start)
         seen.append(library.model.encode(views))
     index, k = library.index, min(NEAREST, len(embeddings) - 1)
     before, after = (index.search(queries, k + 1)[0] for queries in (embeddings[rows], np.concatenate(seen)))
