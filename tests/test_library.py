@@ -91,8 +91,17 @@ def test_a_newer_version_asks_for_an_update(files):
 def test_no_library_at_all(tmp_path):
     with pytest.raises(LibraryError, match=r"is not a library .it has no library\.json.; make one with"):
         LibraryFolder(tmp_path)
-    with pytest.raises(LibraryError, match="is not a library"):
+    with pytest.raises(LibraryError, match=r"is not a library .there is nothing of that name.; make one with"):
         LibraryFolder(tmp_path / "missing")
+
+
+def test_the_library_beside_the_folder_is_pointed_at(files):
+    folder = files.path.with_name("a")
+    for there in (False, True):
+        assert folder.exists() == there
+        with pytest.raises(LibraryError, match=r"did you mean .*a\.lookalike\?"):
+            LibraryFolder(folder)
+        folder.mkdir(exist_ok=True)
 
 
 def stage(**changes):

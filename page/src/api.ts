@@ -82,7 +82,7 @@ export const api = {
   state: () => json<State>("state"),
   about: () => json<About>("library"),
   clusters: () => json<Clusters>("clusters"),
-  training: () => json<{ history: Record<string, number[]>; facts: Record<string, unknown>; decodes: boolean; size: number }>("training"),
+  training: () => json<{ history: Record<string, number[]>; facts: Record<string, unknown>; doubts: string[]; decodes: boolean; size: number }>("training"),
   scores: () => json<{ scores: Record<string, number> | null; reason: string | null }>("scores"),
   silhouette: () => json<Curve>("silhouette"),
 

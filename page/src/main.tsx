@@ -24,7 +24,7 @@ function Page() {
   if (!ready) return <><Building /><Notes /></>;
   const [width, height] = size.value, side = wide.value;
   const insets = {
-    left: side && app.panel.value ? Math.min(344, width * 0.36) : 0, right: side && app.query.value ? Math.min(384, width * 0.36) : 0,
+    left: side && app.panel.value ? Math.min(344, width * 0.36) : 0, right: !side ? 0 : app.query.value ? Math.min(384, width * 0.36) : 56,
     top: side ? 64 : width <= 420 ? 156 : 108, bottom: !side && (app.panel.value || app.query.value) ? height * 0.5 : app.selection.value.size ? 76 : 16,
   };
   return (
@@ -56,13 +56,13 @@ function Header() {
       <div class="card title"><h1>{state.name}</h1><span>{texts.shown(app.inViewCount.value, state.images)}</span></div>
       <div class="card segments" role="radiogroup" aria-label={texts.layoutGroup}>
         {(state.stages.map ? about.layouts : []).map((name) => (
-          <button key={name} role="radio" aria-checked={app.layoutName.value === name} title={texts.layoutHelp[name]} onClick={() => app.chooseLayout(name)}>{texts.layouts[name] ?? name}</button>
+          <button key={name} role="radio" aria-checked={app.layoutName.value === name} aria-busy={app.making.value === name} title={texts.layoutHelp[name]} onClick={() => app.chooseLayout(name)}>{texts.layouts[name] ?? name}</button>
         ))}
       </div>
       <div class="card find">
         <label><Icon name="search" /><input id="find" type="search" aria-label={texts.search} placeholder={texts.searchHelp} value={filter.text} onInput={(event) => (app.filter.value = { ...filter, text: event.currentTarget.value })} /></label>
         {!isReport && <button aria-label={texts.byPicture} title={texts.byPicture} onClick={() => file.current!.click()}><Icon name="picture" /></button>}
-        {!isReport && <input ref={file} class="hidden" type="file" accept="image/*,.heic,.tif,.tiff" tabIndex={-1} aria-label={texts.byPicture} onChange={(event) => { const picked = event.currentTarget.files?.[0]; if (picked) app.searchWith(picked); event.currentTarget.value = ""; }} />}
+        {!isReport && <input ref={file} class="hidden" type="file" accept="image/*,.heic,.tif,.tiff" tabIndex={-1} aria-hidden="true" onChange={(event) => { const picked = event.currentTarget.files?.[0]; if (picked) app.searchWith(picked); event.currentTarget.value = ""; }} />}
       </div>
       <div class="card extras">
         <button aria-label={texts.copyLink} title={texts.copyLink} onClick={copy}><Icon name="link" /></button>

@@ -30,7 +30,11 @@ export const lasso = signal(false);
 export const walking = signal<{ first: number; second: number | null } | null>(null);
 export const panel = signal<string | null>(matchMedia("(min-width: 900px)").matches ? "clusters" : null);
 export const note = signal<Note | null>(null);
-export const busy = signal<string | null>(null);
+const doings = signal<string[]>([]);
+/** What takes a moment, the latest of it; null when nothing does. */
+export const busy = computed(() => doings.value.at(-1) ?? null);
+/** The layout that is being made and will be shown. */
+export const making = signal<string | null>(null);
 export const lost = signal(false);
 export const theme = signal<"light" | "dark">(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 export const likeness = signal<Awaited<ReturnType<typeof api.likeness>> | null>(null);
@@ -77,12 +81,12 @@ export const fail = (error: unknown) => {
 };
 /** Does something that takes a moment, says so, and says what went wrong. */
 export async function during<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
-  busy.value = what;
+  doings.value = [...doings.value, what];
   try { return await work(); } catch (error) {
     fail(error);
     if (error instanceof Refused && error.status === 412) { await refresh(); tell(texts.changed, true); }
     return undefined;
-  } finally { busy.value = null; }
+  } finally { doings.value = doings.value.filter((_, at, all) => at !== all.lastIndexOf(what)); }
 }
 
 /** Looks at the server's state, and reads what is new. */
@@ -132,11 +136,16 @@ function inOrder(n: number): Layout {
 }
 
 export async function chooseLayout(name: string) {
-  if (name === layoutName.value) return;
+  if (name === layoutName.value || name === making.value) { if (name !== making.value) making.value = null; return; }
+  making.value = null; // the latest wish counts
   if (!layouts.value[name]) {
+    making.value = name;
     const found = await during(texts.makingLayout(texts.layouts[name] ?? name), () => api.layout(name));
-    if (!found) return;
-    layouts.value = { ...layouts.value, [name]: normalised(found[0], found[1], name === "grid") };
+    if (found) layouts.value = { ...layouts.value, [name]: normalised(found[0], found[1], name === "grid") };
+    const wanted = making.value === name;
+    if (wanted) making.value = null;
+    if (found && !isReport) await refresh(); // it is in the library now, whose version has grown
+    if (!found || !wanted) return;
   }
   layoutName.value = name;
 }
@@ -151,7 +160,11 @@ async function search() {
     const found = await (what.kind === "image" ? api.matches(what.row, part) : api.find(what.picture, part));
     if (mine === asked) matches.value = found;
   } catch (error) {
-    if (mine === asked) { fail(error); if (what.kind === "upload") query.value = null; }
+    if (mine === asked) {
+      const name = what.kind === "upload" && what.picture instanceof File ? what.picture.name : "";
+      if (name && error instanceof Refused) tell(`${name}: ${error.message}`, true); else fail(error);
+      if (what.kind === "upload") query.value = null;
+    }
   } finally { if (mine === asked) searching.value = false; }
 }
 effect(() => { query.value; region.value; state.peek()?.stages.embeddings && search(); });

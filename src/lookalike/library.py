@@ -53,6 +53,18 @@ def arrow_stream(table: "pandas.DataFrame") -> bytes:
     return bytes(sink.getvalue())
 
 
+def parquet_columns(path: Path) -> dict[str, str]:
+    """The columns of a Parquet file, each ``lists``, ``numbers`` or ``other``; nothing but its end is read."""
+    from pyarrow import parquet, types
+
+    def kind(of: Any) -> str:
+        return (
+            "lists" if types.is_nested(of) else "numbers" if types.is_integer(of) or types.is_floating(of) else "other"
+        )
+
+    return {column.name: kind(column.type) for column in parquet.read_schema(path)}
+
+
 class LibraryFolder:
     """A library on disk: its header in memory, its tables and arrays read when asked for.
 
@@ -331,7 +343,10 @@ def _write_header(path: Path, header: dict[str, Any]) -> None:
 def _read_header(path: Path) -> dict[str, Any]:
     file = path / HEADER
     if not file.is_file():
-        raise LibraryError(f"{path} is not a library (it has no {HEADER}); make one with `lookalike build FOLDER`")
+        why = f"it has no {HEADER}" if path.exists() else "there is nothing of that name"
+        beside = path.with_name(f"{path.name}.lookalike")
+        what_to_do = f"did you mean {beside}?" if beside.is_dir() else "make one with `lookalike build FOLDER`"
+        raise LibraryError(f"{path} is not a library ({why}); {what_to_do}")
     try:
         if file.stat().st_size > MAX_HEADER:
             raise ValueError(f"it is larger than {MAX_HEADER} bytes")

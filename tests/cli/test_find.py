@@ -166,3 +166,20 @@ def test_evaluate_says_when_neighbours_are_not_all_there(run, draw_folder, tmp_p
     ended = run("evaluate", tmp_path / "a.lookalike", "--json")
     assert ended.json["images"] == 16
     assert "neighbours found in cells: 1.000 of the ten nearest" in ended.err
+
+
+def test_find_answers_the_queries_that_can_be_read(run, library, query, tmp_path):
+    broken, none, sheet = (tmp_path / name for name in ("broken.jpg", "none.jpg", "sheet.jpg"))
+    broken.write_text("no picture")
+    ended = run("find", library, broken, query, none, "-n", 2, "--json", "--sheet", sheet)
+    assert ended.code == 1
+    assert ended.json == run("find", library, query, "-n", 2, "--json").json
+    assert [line.split(":")[:2] for line in ended.err.splitlines()][:2] == [
+        ["error", f" {tmp_path / name}"] for name in ("broken.jpg", "none.jpg")
+    ]
+    assert sheet.stat().st_size > 1000
+
+
+def test_find_with_nothing_that_can_be_read_finds_nothing(run, library, tmp_path):
+    ended = run("find", library, tmp_path / "none.jpg", tmp_path / "neither.jpg")
+    assert (ended.code, ended.out, len(ended.err.splitlines())) == (1, "", 1)

@@ -13,7 +13,7 @@ from lookalike.errors import ModelError, SettingError
 from lookalike.learn import checkpoint, device
 from lookalike.learn.siamese import SiameseVAE
 from lookalike.learn.sight import Sight
-from lookalike.learn.training import default_epochs
+from lookalike.learn.training import MOST_EPOCHS, default_epochs
 
 SETTINGS = {"dim": 4, "size": 32, "width": 8}
 
@@ -144,6 +144,7 @@ def test_minutes_end_it_and_it_says_so(images):
 
 def test_the_default_length_grows_slower_than_the_folder():
     assert default_epochs(5000) == pytest.approx(40)
+    assert default_epochs(3) == default_epochs(50) == MOST_EPOCHS
     shown = [n * default_epochs(n) for n in (500, 5000, 150_000)]
     assert shown[0] < shown[1] < shown[2]
     assert shown[2] / shown[1] == pytest.approx(2.8, abs=0.05)

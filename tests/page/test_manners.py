@@ -83,3 +83,40 @@ def test_changes_made_elsewhere_appear(visit, library):
     page = visit()
     lookalike.open(library).rename(0, "from a shell")
     page.get_by_role("button", name="from a shell", exact=True).wait_for()
+
+
+def test_a_menu_opens_where_there_is_room(visit):
+    page = visit(height=480)
+    for row in (0, -1):
+        menu = page.locator(".cluster .menu").nth(row)
+        menu.locator("summary").click()
+        inside, card = (page.locator(".panel .inside").bounding_box(), menu.locator(".card").bounding_box())
+        assert inside["y"] <= card["y"]
+        assert card["y"] + card["height"] <= inside["y"] + inside["height"] + 1
+        menu.get_by_role("menuitem", name="Select its images").click()
+        page.get_by_role("button", name="Clear the selection").click()
+
+
+def test_no_word_on_a_button_is_cut(visit):
+    page = visit()
+    page.get_by_role("button", name="Keys and gestures").click()
+    page.locator("dialog[open] button").wait_for()
+    cut = "[...document.querySelectorAll('dialog[open] button')].filter(it => it.scrollWidth > it.clientWidth).length"
+    assert page.evaluate(cut) == 0
+
+
+def test_the_layout_that_was_wished_for_last_is_shown(visit, wait):
+    page, held = visit(), []
+    page.route("**/api/layouts/pca", held.append)
+    pca, grid = (page.get_by_role("radio", name=name) for name in ("PCA", "Grid"))
+    pca.click()
+    wait(page, "document.querySelector('[role=radio][aria-busy=true]')?.textContent === 'PCA'")
+    page.get_by_role("status").filter(has_text="Laying out by PCA").wait_for()
+    grid.click()
+    page.locator("[role=radio][aria-checked=true]", has_text="Grid").wait_for()
+    held[0].continue_()
+    page.get_by_role("status").filter(has_text="Laying out by PCA").wait_for(state="detached")
+    assert grid.get_attribute("aria-checked") == "true"
+    pca.click()
+    page.locator("[role=radio][aria-checked=true]", has_text="PCA").wait_for()
+    assert len(held) == 1

@@ -265,6 +265,17 @@ def test_a_library_that_is_not_finished_says_so(own_library, tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
+def test_what_is_doubtful_of_the_training_stands_at_the_top(own_library, tmp_path, report):
+    files = LibraryFolder(own_library.path)
+    files.header["stages"]["model"]["facts"] |= {"capped": True, "steps": 7}
+    (files.path / "library.json").write_text(json.dumps(files.header))
+    _, page = read(write_report(lookalike.open(files.path), tmp_path / "r.html"))
+    doubt = "the clock ended the training after 7 steps"
+    assert doubt in page.text
+    assert doubt in page.answers["training"]["doubts"][0]
+    assert (report[1].answers["training"]["doubts"], "Beware" in report[1].text) == ([], False)
+
+
 def test_it_is_not_written_into_the_folder_of_pictures(library, tmp_path):
     with pytest.raises(SettingError, match="never touched"):
         write_report(library, library.folder / "report.html")

@@ -194,6 +194,20 @@ def test_clusters_are_listed_and_edited(own, own_library):
     assert own.patch("/api/clusters/77", json={"name": "x"}).status_code == 409
 
 
+def test_an_edit_does_not_wait_for_a_layout(own, own_library):
+    with own.app.state.served.working("project"):  # as while UMAP is computed
+        assert own.patch("/api/clusters/1", json={"name": "mine"}).status_code == 200
+        assert own.get("/api/state").json()["job"]["stage"] == "project"
+    assert own.get("/api/state").json()["job"] is None
+    assert own_library.refresh().cluster_names[1] == "mine"
+
+
+def test_the_model_is_ready_before_it_is_asked_for(own):
+    served = own.app.state.served
+    served.warm()
+    assert "model" in vars(served.latest())
+
+
 def test_edits_are_refused_while_another_process_writes(own, own_library):
     with LibraryFolder(own_library.path).writing():
         refused = own.patch("/api/clusters/1", json={"name": "mine"})

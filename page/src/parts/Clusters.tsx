@@ -52,7 +52,7 @@ function Row({ cluster, name, images, colour, typical, kept, picked, onPick }: C
       <button class="name" onClick={show} onDblClick={isReport ? undefined : rename} title={name}>{name}</button>
       {kept && !isReport && <button class="pin" aria-label={`${texts.release}: ${name}`} title={texts.releaseHelp} onClick={() => app.edit(texts.release, (version) => api.release([cluster], version))}><Icon name="pin" /></button>}
       <span class="count">{texts.count(images)}</span>
-      <details class="menu" ref={menu} onFocusOut={(event) => { if (!menu.current?.contains(event.relatedTarget as Node)) menu.current!.open = false; }}>
+      <details class="menu" ref={menu} onToggle={upward} aria-label={texts.actionsFor(name)} onFocusOut={(event) => { if (!menu.current?.contains(event.relatedTarget as Node)) menu.current!.open = false; }}>
         <summary aria-label={texts.actionsFor(name)} title={texts.more}><Icon name="more" /></summary>
         <div class="card" role="menu">
           {!isReport && <button role="menuitem" onClick={act(rename)}>{texts.rename}</button>}
@@ -64,6 +64,13 @@ function Row({ cluster, name, images, colour, typical, kept, picked, onPick }: C
       <button class="typical" tabIndex={-1} aria-hidden="true" onClick={show}>{typical.map((row) => <img key={row} src={api.thumbnail(row)} alt="" loading="lazy" />)}</button>
     </li>
   );
+}
+
+/** Lets a menu open upward where there is no room below. */
+function upward(event: Event) {
+  const menu = event.currentTarget as HTMLDetailsElement, bottom = menu.closest(".inside")!.getBoundingClientRect().bottom;
+  menu.classList.remove("up");
+  menu.classList.toggle("up", menu.open && menu.querySelector(".card")!.getBoundingClientRect().bottom > bottom);
 }
 
 /** How many: a slider, and the curve of the silhouette beside it; in a report, how many there are. */

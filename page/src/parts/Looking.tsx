@@ -20,7 +20,7 @@ export function Looking() {
         <button class="close" aria-label={texts.close} title={texts.close} onClick={app.close}><Icon name="close" /></button></header>
       <div class="inside">
         <Picture src={query.kind === "upload" ? query.url : api.picture(query.row, 768)} key={row ?? "yours"} />
-        {row === null ? <p class="faint">{texts.yourPictureHelp}</p> : <Facts row={row} />}
+        {row !== null ? <Facts row={row} /> : found.length > 0 && <p class="faint">{texts.yourPictureHelp}</p>}
         <section><h2>{texts.matches}{app.searching.value && <small role="status"> {texts.searching} …</small>}</h2>
           <ul class="strip" aria-label={texts.matchesOf}>{found.map((match) => <Thumb key={match.row} row={match.row} said={texts.distance(match.distance)} />)}</ul></section>
         {row !== null && <Inside row={row} />}

@@ -71,7 +71,7 @@ function Discover() {
   const found = app.likeness.value;
   if (!found) {
     const compare = async () => { const said = await app.during(texts.jobs.index, api.likeness); if (said) app.likeness.value = said; };
-    return <div class="empty"><Icon name="discover" /><p>{texts.outliersHelp}</p><p>{texts.duplicatesHelp}</p><button class="main" onClick={compare}>{texts.compute}</button></div>;
+    return <div class="empty"><Icon name="discover" /><h2>{texts.outliers}</h2><p>{texts.outliersHelp}</p><h2>{texts.duplicates}</h2><p>{texts.duplicatesHelp}</p><button class="main" onClick={compare}>{texts.compute}</button></div>;
   }
   const rows = Array.from(app.inView.value.keys()).filter((row) => app.inView.value[row]);
   const strange = [...rows].sort((a, b) => found.strangeness[b] - found.strangeness[a]).slice(0, SHOWN);
@@ -112,6 +112,7 @@ function About() {
   ];
   return (
     <>
+      {training.value?.doubts.map((doubt) => <p key={doubt} class="doubt">{texts.beware} {doubt}.</p>)}
       <dl class="facts">{facts.filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{String(value)}</dd></div>)}</dl>
       <section><h2>{f.seconds}</h2><Bars values={Object.entries(about.seconds).filter(([name]) => name !== "total")} digits={1} /></section>
       <section><h2>{texts.scores}</h2>

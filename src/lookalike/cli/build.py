@@ -19,7 +19,6 @@ from lookalike.cli.options import (
     LibraryPath,
     MapProjection,
     Minutes,
-    Model,
     ModelName,
     NumberOfClusters,
     given,
@@ -31,8 +30,6 @@ from lookalike.errors import LibraryError
 
 FIRST = 3
 """Skipped files that are shown unasked."""
-VARIATIONAL = {Model("siamese-vae"), Model.vae, Model.talk}
-"""Models whose Kullback-Leibler term can switch off numbers of the embedding."""
 
 
 @app.command()
@@ -124,23 +121,16 @@ def _kept_settings(folder: Path, output: Path | None, model: str | None) -> dict
 
 def warn(stages: dict[str, Any]) -> None:
     """Says on stderr what a user should know of how the training went."""
-    model = stages["model"]
-    if model.get("capped"):
-        note(
-            f"warning: the clock ended the training after {model['steps']:,} steps; another machine, or another run, "
-            "would give another library (give more --minutes, or none)"
-        )
-    if model["name"] in VARIATIONAL and 8 * model["active_units"] < model["units"]:
-        note(
-            f"warning: only {model['active_units']} of the {model['units']} numbers that are learned are in use; train "
-            "longer (--epochs) or take another model, or the search will mix up what looks different"
-        )
+    from lookalike.pipeline.doubts import doubts
+
+    for doubt in doubts(stages["model"]):
+        note(f"warning: {doubt}")
 
 
 def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
     clusters, model = library.info()["stages"]["clusters"], library.info()["stages"]["model"]
     apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
-    chosen = ", chosen by silhouette" if clusters.get("silhouette") else ""
+    chosen = ", chosen by silhouette: the finest division that stands out" if clusters.get("silhouette") else ""
     place = shlex.quote(summary["library"])
     return facts(
         [
@@ -188,15 +178,15 @@ def _info(result: dict[str, Any]) -> str:
     lines = [(key, readable(str(value))) for key, value in entries.items()]
     for name, known in [("settings", settings), ("versions", result["versions"])]:
         lines.append((name, "\n".join(f"{key} = {readable(str(value))}" for key, value in known.items())))
+    shown = {stage: {key: value for key, value in of.items() if _fits(value)} for stage, of in result["stages"].items()}
     lines += [
-        (stage, "\n".join(f"{key} = {_short(value)}" for key, value in noted.items()))
-        for stage, noted in result["stages"].items()
+        (stage, "\n".join(f"{key} = {readable(str(value))}" for key, value in noted.items()))
+        for stage, noted in shown.items()
         if noted
     ]
     return facts([*lines, ("seconds", seconds(result["seconds"]))])
 
 
-def _short(value: Any) -> str:
-    """A fact on one line; a long one by its size only, the whole of it is in --json."""
-    text = readable(str(value))
-    return text if len(text) <= 60 else f"{text[:56]} …"
+def _fits(value: Any) -> bool:
+    """Whether a fact can be read on one line; names, curves and edits are in --json."""
+    return not isinstance(value, dict) and len(str(value)) <= 60

@@ -1,6 +1,7 @@
 """``find`` searches, ``evaluate`` scores."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,23 +47,29 @@ def find(
 ) -> None:
     """Finds the images that look most like each query.
 
-    Nearest first. The distance is Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite.
+    Nearest first. The distance is Euclidean, between embeddings of length 1: 0 is the same, 2 the opposite. Of several
+    queries those that cannot be read are named, the others answered; the exit status is then 1.
     """
     opened = lookalike.open(library)
     queries = [picture(opened, name) for name in images]
     known = [named(opened, name) for name in images]
     asked = [query if name is None else name for name, query in zip(known, queries, strict=True)]
     with progress_bars() as progress:
-        found = opened.matches(asked, n, verify=verify, progress=progress)
+        found, unread = _apart(asked, lambda some: opened.matches(some, n, verify=verify, progress=progress))
+    for error in unread.values():
+        note(f"error: {error}")
+    answered = [number for number in range(len(images)) if number not in unread]
     if verify:
         _tell_of_thumbnails(found)
     if sheet:
         from lookalike import show
         from lookalike.pipeline.finding import table_of
 
-        show.draw_matches(opened, queries, table_of(found), sheet)
+        show.draw_matches(opened, [queries[number] for number in answered], table_of(found), sheet)
         note(f"drew {readable(str(sheet))}")
-    answer(by_query(images, found), as_json, matches_text)
+    answer(by_query([images[number] for number in answered], found), as_json, matches_text)
+    if unread:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -79,6 +86,26 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
     if recall is not None:
         note(f"the search is scored by neighbours found in cells: {recall:.3f} of the ten nearest are among them")
     answer(scores, as_json, scores_text)
+
+
+def _apart(
+    queries: list[Any], search: Callable[[list[Any]], list[dict[str, Any]]]
+) -> tuple[list[dict[str, Any]], dict[int, ImageError]]:
+    """What is found for the queries, and of those that cannot be read the reason, by number; ImageError if none can."""
+    try:
+        return search(queries), {}
+    except ImageError:
+        if len(queries) == 1:
+            raise
+    found, unread = [], {}
+    for number, query in enumerate(queries):
+        try:
+            found += search([query])
+        except ImageError as error:
+            unread[number] = error
+    if not found:
+        raise unread[0]
+    return found, unread
 
 
 def picture(library: "lookalike.Library", name: str) -> Path | bytes:

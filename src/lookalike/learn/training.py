@@ -16,6 +16,8 @@ from lookalike.learn.model import Progress, Trained, class_of, complete, create,
 from lookalike.learn.whitening import Block, Whitening
 
 LEARNING_RATE = 2e-3
+MOST_EPOCHS = 500.0
+"""Times that an image is seen by default, at most: after these, another look at a few images teaches nothing."""
 WHITENED = 20_000
 """Images of the folder from which the whitening is learned, at most."""
 PREPARED, PREPARED_BYTES = 8_000, 400 << 20
@@ -25,9 +27,10 @@ PREPARED, PREPARED_BYTES = 8_000, 400 << 20
 def default_epochs(n_images: int) -> float:
     """How often each image is seen when nobody says: 40 times for 5,000 images, growing slower than the folder.
 
-    The number of images shown is 200,000 · (n/5000)^0.3, so a folder 30 times larger trains 2.8 times longer.
+    The number of images shown is 200,000 · (n/5000)^0.3, so a folder 30 times larger trains 2.8 times longer; of a few
+    images each is seen `MOST_EPOCHS` times at most.
     """
-    return float(200_000 * (n_images / 5000) ** 0.3 / n_images)
+    return float(min(MOST_EPOCHS, 200_000 * (n_images / 5000) ** 0.3 / n_images))
 
 
 def train(

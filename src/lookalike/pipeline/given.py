@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from lookalike.errors import ModelError, SettingError
+from lookalike.library import parquet_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,14 +73,12 @@ def _parquet(path: Path) -> tuple[list[str], np.ndarray]:
 
 def _columns(path: Path) -> list[str] | None:
     """Those worth reading: names, lists and numbers; names and ``embedding`` alone where that is a column of lists."""
-    from pyarrow import parquet, types
-
-    schema = parquet.read_schema(path)
-    lists = [of.name for of in schema if types.is_nested(of.type)]
-    numbers = [of.name for of in schema if types.is_integer(of.type) or types.is_floating(of.type)]
-    if NAMES not in schema.names:
+    kinds = parquet_columns(path)
+    if NAMES not in kinds:
         return None  # whatever is there is named in the error
-    return [NAMES, *([VECTORS] if VECTORS in lists else [*lists, *numbers])]
+    if kinds.get(VECTORS) == "lists":
+        return [NAMES, VECTORS]
+    return [NAMES, *(name for name, kind in kinds.items() if kind in ("lists", "numbers") and name != NAMES)]
 
 
 def _vectors(table: pd.DataFrame, path: Path) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import Atlas, encode_jpeg
 from lookalike.pipeline import Library
+from lookalike.pipeline.doubts import doubts
 from lookalike.pipeline.layouts import LAYOUTS
 from lookalike.show.palette import colour
 
@@ -115,9 +116,10 @@ def clusters(library: Library) -> dict[str, Any]:
 
 
 def training(library: Library) -> dict[str, Any]:
-    """The terms of the loss as the model was trained, and whether it can turn codes into pictures."""
-    model = library.model
-    return document({"history": model.history, "facts": model.facts, "decodes": model.decodes, "size": model.size})
+    """The terms of the loss as the model was trained, what is doubtful of it, whether it turns codes into pictures."""
+    model, doubtful = library.model, doubts(library.info()["stages"]["model"])
+    facts = {"history": model.history, "facts": model.facts, "doubts": doubtful}
+    return document({**facts, "decodes": model.decodes, "size": model.size})
 
 
 def scores(evaluate: Callable[[], dict[str, Any] | None]) -> dict[str, Any]:

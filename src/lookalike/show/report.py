@@ -10,6 +10,7 @@ import numpy as np
 
 from lookalike.errors import LibraryError
 from lookalike.pipeline import Library
+from lookalike.pipeline.doubts import doubts
 from lookalike.pipeline.stages import Progress
 from lookalike.show.destination import destination, written_whole
 from lookalike.show.frozen import Answer, frozen
@@ -124,6 +125,7 @@ def _lead(library: Library) -> str:
     return (
         f"{summary['images']:,} images, looked at without labels and sorted by what they look like into "
         f"{summary['clusters']:,} clusters. Library of {created}."
+        + "".join(f" Beware: {doubt}." for doubt in doubts(library.info()["stages"]["model"]))
     )
 
 

@@ -22,7 +22,7 @@ from lookalike.show.plots import TITLES, map_pixels
 MOST_PICTURES = 600
 """Images of clusters in a report, all clusters together."""
 MOST_SKIPPED = 1_000
-RECONSTRUCTED = 9
+RECONSTRUCTED, FEWEST_STEPS = 9, 3
 SCORES = {
     "acc": ("Accuracy of the clusters", "share of images in the right cluster, clusters matched to labels one to one"),
     "nmi": ("Normalised mutual information", "how much the clusters tell about the labels"),
@@ -110,10 +110,10 @@ def curves_section(library: Library) -> str:
         )
     history = library.model.history
     steps = history.get("step", [])
-    for term in (name for name in history if name not in ("step", "seconds")):
+    for term in (name for name in history if name not in ("step", "seconds") and len(steps) >= FEWEST_STEPS):
         title = f"Training: {term.replace('_', ' ')}"
         charts.append(line_chart(steps, history[term], title=title, x_name="steps", y_name="loss"))
-    if len(steps):
+    if len(steps) >= FEWEST_STEPS:
         said.append("The training curves show each term of the loss; lower is better.")
     charts = [chart for chart in charts if chart]
     return _section("Evidence", " ".join(said), f'<div class="charts">{"".join(charts)}</div>') if charts else ""

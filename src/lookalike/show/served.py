@@ -27,14 +27,16 @@ class Served:
     """What the routes of a server share.
 
     ``reading`` gives the library for a moment, to one thread at a time; ``working`` gives one of its own to what takes
-    long, one such thing at a time. Each begins at the library's latest state.
+    long, one change of the clusters at a time and beside it one other such thing. Each begins at the library's latest
+    state.
     """
 
     def __init__(self, library: Library) -> None:
         self.path = library.path
-        self.job: dict[str, Any] | None = None
         self._library = library
-        self._reading, self._working = threading.RLock(), threading.Lock()
+        self._reading = threading.RLock()
+        self._changing, self._making = threading.Lock(), threading.Lock()
+        self._jobs: dict[int, dict[str, Any]] = {}  # by thread
         self._stamp: tuple[int, ...] = ()
         self._known: dict[tuple[Any, ...], Any] = {}
         self._selections: OrderedDict[str, np.ndarray] = OrderedDict()
@@ -56,18 +58,32 @@ class Served:
             return library
 
     @contextmanager
-    def working(self, stage: str) -> Iterator[Library]:
-        """The library opened once more, for something that takes long; how far it is stands in ``job``."""
-        with self._working:
-            self.job = {"stage": stage, "done": 0, "total": 0}
+    def working(self, stage: str, *, changes: bool = False) -> Iterator[Library]:
+        """The library opened once more, for something that takes long; how far it is stands in ``job``.
+
+        ``changes`` says that it changes the clusters, which need not wait for what only makes a layout, or scores.
+        """
+        with self._changing if changes else self._making:
+            self.progress(stage, 0, 0)
             try:
                 yield open_library(self.path)
             finally:
-                self.job = None
+                del self._jobs[threading.get_ident()]
+
+    def warm(self) -> None:
+        """Loads the model, and what it computes with, before somebody waits for it."""
+        model = self.latest().model
+        if model.encodes:
+            model.encode(np.zeros((1, model.size, model.size, 3), np.uint8))
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
-        """What long work calls."""
-        self.job = {"stage": stage, "done": done, "total": total}
+        """What long work calls, in the thread that does it."""
+        self._jobs[threading.get_ident()] = {"stage": stage, "done": done, "total": total}
+
+    @property
+    def job(self) -> dict[str, Any] | None:
+        """How far the long work is that began last; None when there is none."""
+        return next(reversed([*self._jobs.values()]), None)
 
     def once(self, name: str, version: Any, make: Callable[[], Result]) -> Result:
         """What ``make`` gives, made once for each version of the library; only the latest is kept."""

@@ -1,6 +1,7 @@
 """``make_app``: the page and its REST interface, for one library and its folder and nothing else."""
 
 import asyncio
+import contextlib
 import hmac
 import secrets
 import socket
@@ -257,7 +258,8 @@ def serve(
     listening = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
-    config = uvicorn.Config(make_app(library, token=token), log_level="warning", access_log=False, lifespan="off")
+    app = make_app(library, token=token)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     threading.Thread(target=lambda: asyncio.run(_tell(server, address, browser, ready)), daemon=True).start()
     try:
@@ -273,6 +275,8 @@ async def _tell(server: Any, address: str, browser: bool, ready: Callable[[str],
         ready(address)
     if browser:
         webbrowser.open(address)
+    with contextlib.suppress(LookalikeError):  # not built that far
+        server.config.app.state.served.warm()
 
 
 def _listen(host: str, port: int) -> socket.socket:

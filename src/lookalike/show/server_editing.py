@@ -75,7 +75,7 @@ routes = APIRouter(prefix="/api/clusters")
 
 
 def _change(served: Served, if_match: str | None, do: Callable[[Library], Any]) -> Changed:
-    with served.working("cluster") as library:
+    with served.working("cluster", changes=True) as library:
         if if_match is not None and if_match.strip('"') != str(library.version):
             raise HTTPException(412, "the library has changed meanwhile; look at it again, then repeat the change")
         do(library)
