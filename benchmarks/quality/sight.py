@@ -3,8 +3,9 @@
 python benchmarks/quality/sight.py ../shared/data/clothing
 python benchmarks/quality/sight.py ../shared/data/near-duplicates --labels ../shared/data/near-duplicates/truth.csv
 
-No network is trained. Precision@10 and 1-NN of Euclidean neighbours; images without a label are no queries, but count
-as wrong matches. Also how an oblong picture is best fitted to the square. Results: README.md beside this file.
+No network is trained. First, how far mirror images are (`learn/symmetry.py`). Precision@10 and 1-NN of Euclidean
+neighbours; images without a label are no queries, but count as wrong matches. Also how an oblong picture is best fitted
+to the square. Results: README.md beside this file.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients
 from lookalike.learn.device import in_parallel
 from lookalike.learn.patches import Patches
 from lookalike.learn.sight import ROUNDS, Sight
+from lookalike.learn.symmetry import mirror_distance
 from lookalike.learn.views import IGNORED
 from lookalike.learn.whitening import Block, Whitening
 from lookalike.pipeline.labels import labels_from
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--labels", default="folders")
     options = parser.parse_args()
     squashed, labels = decoded(options, "squash")
+    print(f"mirror images are {mirror_distance(squashed):.2f} times as far as the images' nearest\n")
     print("| step | P@10 | 1-NN |\n|---|---|---|")
     for name, describe in DESCRIPTORS.items():
         described = in_parallel(describe(squashed), squashed, 32).numpy()
