@@ -38,8 +38,9 @@ def main() -> None:
     for seed in map(int, options.seeds.split(",")):
         for model in options.models.split(","):
             run = measured(options, model, seed)
-            name = model if options.effort == Siamese.effort else f"{model}, effort {options.effort:g}"
-            keep(options.name or options.folder.name, name, seed, run, effort=options.effort, minutes=options.minutes)
+            effort = options.effort if model in NETWORKS else None
+            name = f"{model}, effort {effort:g}" if effort not in (None, Siamese.effort) else model
+            keep(options.name or options.folder.name, name, seed, run, effort=effort, minutes=options.minutes)
 
 
 def measured(options: argparse.Namespace, model: str, seed: int) -> dict[str, float]:

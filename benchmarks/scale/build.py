@@ -119,7 +119,7 @@ def table(most: dict[str, float], result: dict[str, Any], wall: float, seen: lis
     print(f"\n**{n:,} images**, {result['clusters']} clusters chosen. ", end="")
     print(", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float)))
     print("\n| stage | seconds | images/s | of the limit | memory, GB | and files, GB |\n|---|---|---|---|---|---|")
-    begun, moments = 0.0, np.array(seen)  # as if it all began with the command, which takes a moment
+    begun, moments = wall - seconds["total"], np.array(seen)  # the command ends with the last stage
     for stage in STAGES:
         ended = begun + seconds[stage]
         now = moments[(moments[:, 0] >= begun) & (moments[:, 0] <= ended + 0.5)]

@@ -3,13 +3,14 @@
     pip install simplejpeg
     python benchmarks/scale/limits.py FOLDER        # JPEGs of this folder are decoded
 
-Each is the best of several tries, on all cores together. A network's work is counted in floating-point operations of
-its matrix products and convolutions (a multiplication and an addition are two).
+Each is the best of several tries, on all cores together but for copying, hashing and reading. A network's work is
+counted in floating-point operations of its matrix products and convolutions (a multiplication and an addition are two).
 """
 
 import argparse
 import itertools
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -45,15 +46,16 @@ def limits(folder: Path) -> dict[str, float]:
         **{f"matrix product {name}, GFLOP/s": matrices(dtype) for name, dtype in precisions.items()},
         **{f"convolution {name}, GFLOP/s": convolutions(dtype) for name, dtype in precisions.items()},
         "memory copy, GB/s": copying(),
-        "disk read, not cached, GB/s": reading(),
-        "reading and hashing cached files, images/s": len(found) / best(lambda: [hash_of(one) for one in found]),
+        "disk read, not cached, GB/s": reading(folder),
+        "hashing a file's bytes, images/s": len(found) / best(lambda: [hash_of(one) for one in found]),
     }
 
 
 def jpegs(folder: Path) -> list[bytes]:
     """The bytes of the folder's first JPEGs, in memory."""
     paths = (path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg"})
-    return [path.read_bytes() for path in itertools.islice(paths, JPEGS)]
+    found = [path.read_bytes() for path in itertools.islice(paths, JPEGS)]
+    return found or sys.exit(f"no JPEGs in {folder}")
 
 
 def best(function: Callable[[], Any], times: int = 5) -> float:
@@ -105,9 +107,9 @@ def copying() -> float:
     return 2 * source.nbytes / best(lambda: np.copyto(target, source)) / 1e9
 
 
-def reading() -> float:
-    """GB/s of a file that the system has been asked to forget."""
-    with tempfile.NamedTemporaryFile(dir=".") as file:
+def reading(folder: Path) -> float:
+    """GB/s of a file beside the folder that the system has been asked to forget."""
+    with tempfile.NamedTemporaryFile(dir=folder.parent) as file:
         file.write(os.urandom(256 << 20))
         file.flush()
         os.fsync(file.fileno())
@@ -122,7 +124,7 @@ def reading() -> float:
 
 
 def work(model: str = "siamese-vae") -> dict[str, float]:
-    """GFLOP of an image: of a step of training (what is known of it not included), and of embedding it."""
+    """GFLOP of an image: of a step of training, and of embedding it; of both without what is known beforehand."""
     network: Any = start(model, complete(model, {}))
     images = to_floats(np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), np.uint8), torch.device("cpu"))
     network.prepare(images)
@@ -130,7 +132,7 @@ def work(model: str = "siamese-vae") -> dict[str, float]:
     with FlopCounterMode(display=False) as training:
         torch.stack(list(network.loss(images, 0.5, known).values())).sum().backward()
     with torch.no_grad(), FlopCounterMode(display=False) as embedding:
-        network.encode(images)
+        network.encode(images, known)
     return {name: of.get_total_flops() / 64e9 for name, of in (("train", training), ("embed", embedding))}
 
 

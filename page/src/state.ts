@@ -123,6 +123,7 @@ async function read() {
     const own = read.x && read.y ? String(info.stages.map?.projection ?? "tsne") : "files";
     const place = read.x && read.y ? normalised(read.x, read.y, false) : inOrder(read.n);
     if (!same || (old?.stages.map?.projection ?? "files") !== (info.stages.map?.projection ?? "files")) {
+      making.value = null;
       layouts.value = { [own]: place };
       if (!layouts.value[layoutName.value]) layoutName.value = own;
       if (!same) { likeness.value = null; selection.value = new Set(); }
@@ -135,19 +136,23 @@ function inOrder(n: number): Layout {
   return normalised(rows.map((row) => row % across), rows.map((row) => -Math.floor(row / across)), true);
 }
 
+const asking = new Set<string>();
 export async function chooseLayout(name: string) {
-  if (name === layoutName.value || name === making.value) { if (name !== making.value) making.value = null; return; }
   making.value = null; // the latest wish counts
-  if (!layouts.value[name]) {
-    making.value = name;
-    const found = await during(texts.makingLayout(texts.layouts[name] ?? name), () => api.layout(name));
+  if (name === layoutName.value) return;
+  if (layouts.value[name]) { layoutName.value = name; return; }
+  making.value = name;
+  if (asking.has(name)) return; // that is under way
+  asking.add(name);
+  const found = await during(texts.makingLayout(texts.layouts[name] ?? name), () => api.layout(name));
+  asking.delete(name);
+  batch(() => {
     if (found) layouts.value = { ...layouts.value, [name]: normalised(found[0], found[1], name === "grid") };
-    const wanted = making.value === name;
-    if (wanted) making.value = null;
-    if (found && !isReport) await refresh(); // it is in the library now, whose version has grown
-    if (!found || !wanted) return;
-  }
-  layoutName.value = name;
+    if (making.value !== name) return;
+    making.value = null;
+    if (found) layoutName.value = name;
+  });
+  if (found && !isReport) refresh(); // it is in the library now, whose version has grown
 }
 
 let asked = 0;

@@ -65,7 +65,7 @@ export function read() {
     clusters: numbers("clusters"), labels: said.getAll("label"), text: said.get("text") ?? "",
     least: Number(said.get("least")) || 0, most: Number(said.get("most")) || Infinity,
   };
-  if (JSON.stringify(filter) !== JSON.stringify(app.noFilter)) app.filter.value = filter;
+  app.filter.value = JSON.stringify(filter) === JSON.stringify(app.noFilter) ? app.noFilter : filter;
   if (said.get("of") === app.about.peek()!.content.slice(0, 12)) app.selection.value = new Set(unpacked(said.get("selection") ?? "", all.n));
   const name = said.get("query"), row = name ? all.names.indexOf(name) : -1;
   if (row >= 0) {
@@ -73,6 +73,7 @@ export function read() {
     const [left, top, width, height] = numbers("region");
     if (width > 0 && height > 0) app.region.value = { left, top, width, height };
   } else if (name === "?") app.tell(texts.notKept, true);
+  else app.close();
   const wanted = said.get("layout");
   if (wanted && app.about.peek()!.layouts.includes(wanted)) app.chooseLayout(wanted);
   ready = true;

@@ -58,9 +58,10 @@ def parquet_columns(path: Path) -> dict[str, str]:
     from pyarrow import parquet, types
 
     def kind(of: Any) -> str:
-        return (
-            "lists" if types.is_nested(of) else "numbers" if types.is_integer(of) or types.is_floating(of) else "other"
-        )
+        of = getattr(of, "storage_type", of)  # of an extension, as tensors are
+        if types.is_nested(of):
+            return "lists"
+        return "numbers" if types.is_integer(of) or types.is_floating(of) else "other"
 
     return {column.name: kind(column.type) for column in parquet.read_schema(path)}
 
@@ -184,9 +185,9 @@ class LibraryFolder:
         self.header = fresh
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Holds the library for writing; LibraryBusyError at once when another process holds it."""
-        with _locked(self.path):
+    def writing(self, patience: float = 1.0) -> Iterator[None]:
+        """Holds the library for writing; LibraryBusyError when another does so for longer than ``patience`` seconds."""
+        with _locked(self.path, patience):
             self.refresh()
             self._sweep()
             for place in (self.working, self.training):
@@ -270,12 +271,12 @@ def _name(stages: Mapping[str, Any], stage: str) -> tuple[Any, ...] | None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, patience: float = 0.0) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     lock = FileLock(_without_links(path / LOCK))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         raise LibraryBusyError(f"another process is writing to {path}; wait until it is done, or stop it") from None
     except OSError as error:
@@ -344,7 +345,7 @@ def _read_header(path: Path) -> dict[str, Any]:
     file = path / HEADER
     if not file.is_file():
         why = f"it has no {HEADER}" if path.exists() else "there is nothing of that name"
-        beside = path.with_name(f"{path.name}.lookalike")
+        beside = path.absolute().parent / f"{path.absolute().name}.lookalike"
         what_to_do = f"did you mean {beside}?" if beside.is_dir() else "make one with `lookalike build FOLDER`"
         raise LibraryError(f"{path} is not a library ({why}); {what_to_do}")
     try:

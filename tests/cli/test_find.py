@@ -80,7 +80,7 @@ def test_an_unreadable_stdin_is_named(run, library, monkeypatch, content):
 
 def test_an_unreadable_query_is_named(run, library, folder, tmp_path):
     for bad in (tmp_path / "gone.png", folder / "discs" / "broken.png", tmp_path):
-        ended = run("find", library, folder / "discs" / "000.png", bad)
+        ended = run("find", library, bad)
         assert (ended.code, ended.out) == (1, "")
         assert ended.err.startswith(f"error: {bad}: ")
 
@@ -183,3 +183,10 @@ def test_find_answers_the_queries_that_can_be_read(run, library, query, tmp_path
 def test_find_with_nothing_that_can_be_read_finds_nothing(run, library, tmp_path):
     ended = run("find", library, tmp_path / "none.jpg", tmp_path / "neither.jpg")
     assert (ended.code, ended.out, len(ended.err.splitlines())) == (1, "", 1)
+
+
+def test_find_with_nothing_on_stdin_answers_the_others(program, library, query):
+    process = program("find", library, "-", query, "-n", 2, "--json", text=True)
+    out, err = process.communicate("no picture")
+    assert (process.returncode, err.startswith("error: stdin: ")) == (1, True)
+    assert [len(of["matches"]) for of in json.loads(out)] == [2]

@@ -1,9 +1,9 @@
 """``find`` searches, ``evaluate`` scores."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -14,6 +14,8 @@ from lookalike.cli.printing import answer, facts, note, readable, table
 from lookalike.cli.progress import progress_bars
 from lookalike.errors import ImageError
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 STDIN = "-"
 NONE = -1
 
@@ -51,14 +53,16 @@ def find(
     queries those that cannot be read are named, the others answered; the exit status is then 1.
     """
     opened = lookalike.open(library)
-    queries = [picture(opened, name) for name in images]
-    known = [named(opened, name) for name in images]
-    asked = [query if name is None else name for name, query in zip(known, queries, strict=True)]
+    queries, unread = _each(enumerate(images), lambda name: picture(opened, name))
+    asked = {number: named(opened, images[number]) or query for number, query in queries.items()}
     with progress_bars() as progress:
-        found, unread = _apart(asked, lambda some: opened.matches(some, n, verify=verify, progress=progress))
-    for error in unread.values():
-        note(f"error: {error}")
-    answered = [number for number in range(len(images)) if number not in unread]
+        by_number, more = _searched(asked, lambda some: opened.matches(some, n, verify=verify, progress=progress))
+    unread |= more
+    if not by_number:
+        raise unread[min(unread)]
+    for number in sorted(unread):
+        note(f"error: {unread[number]}")
+    answered, found = sorted(by_number), [by_number[number] for number in sorted(by_number)]
     if verify:
         _tell_of_thumbnails(found)
     if sheet:
@@ -88,24 +92,27 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
     answer(scores, as_json, scores_text)
 
 
-def _apart(
-    queries: list[Any], search: Callable[[list[Any]], list[dict[str, Any]]]
-) -> tuple[list[dict[str, Any]], dict[int, ImageError]]:
-    """What is found for the queries, and of those that cannot be read the reason, by number; ImageError if none can."""
-    try:
-        return search(queries), {}
-    except ImageError:
-        if len(queries) == 1:
-            raise
-    found, unread = [], {}
-    for number, query in enumerate(queries):
+Unread = dict[int, ImageError]
+"""Why a query, by its number, cannot be read."""
+
+
+def _each(numbered: Iterable[tuple[int, Given]], do: Callable[[Given], Made]) -> tuple[dict[int, Made], Unread]:
+    """What comes of each query, by its number, and of those that cannot be read the reason."""
+    made, unread = {}, {}
+    for number, given in numbered:
         try:
-            found += search([query])
+            made[number] = do(given)
         except ImageError as error:
             unread[number] = error
-    if not found:
-        raise unread[0]
-    return found, unread
+    return made, unread
+
+
+def _searched(asked: dict[int, Any], search: Callable[[list[Any]], list[Any]]) -> tuple[dict[int, Any], Unread]:
+    """What is found for each query: for all at once, or, where one cannot be read, for one after another."""
+    try:
+        return dict(zip(asked, search(list(asked.values())), strict=True)) if asked else {}, {}
+    except ImageError:
+        return _each(asked.items(), lambda query: search([query])[0])
 
 
 def picture(library: "lookalike.Library", name: str) -> Path | bytes:

@@ -33,6 +33,15 @@ def located(name: str) -> str:
     return str(Path(name).expanduser().absolute()) if kind(name) else name
 
 
+def without_place(name: str) -> str:
+    """The name without where its file or folder lies: for who has another machine."""
+    if not kind(name):
+        return name
+    given = name.removeprefix(f"{HUB}:")
+    local = kind(name) != HUB or Path(given).is_absolute()
+    return name.removesuffix(given) + (Path(given).name if local else given)
+
+
 def place(name: str) -> Path:
     """The file, or the folder of an encoder, which is fetched when it is a name of the hub that is not here yet.
 

@@ -7,7 +7,9 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
 * ``encode(images) -> Tensor``: codes (b, dim); of a VAE the posterior mean μ;
 * maybe ``decode(codes) -> Tensor``: images (b, 3, s, s) in [0, 1];
 * maybe ``known(images) -> Tensor``: what the loss asks of an image and training does not change; given to ``loss`` as a
-  third argument, it is computed once for each image, not each time;
+  third argument and to ``encode`` as a second, it is computed once for each image, not each time;
+* maybe ``settle(settings, pixels) -> dict``, static: settings that the user left to the folder, from ``judged`` images
+  of it, uint8 (m, s, s, 3);
 * maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images;
 * maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``whitened``: images from
   which that is learned, at most; ``effort``: how long it is trained by default, relative to the others, or ``epochs``,

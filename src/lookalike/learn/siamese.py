@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -68,9 +69,9 @@ class Siamese(nn.Module):
         self.project = nn.Sequential(nn.Linear(latent, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
 
     @staticmethod
-    def settle(given: dict[str, Any], images: Tensor) -> dict[str, Any]:
-        """The settings that are the folder's to say when the user does not, from a sample (m, 3, s, s) of it."""
-        return {} if "ignore" in given else {"ignore": list(differences(images))}
+    def settle(given: dict[str, Any], pixels: np.ndarray) -> dict[str, Any]:
+        """The settings that are the folder's to say when the user does not, from a sample uint8 (m, s, s, 3) of it."""
+        return {} if "ignore" in given else {"ignore": list(differences(pixels))}
 
     def prepare(self, images: Tensor) -> None:
         """Finds the sight of a sample of the folder (m, 3, s, s)."""
@@ -135,7 +136,8 @@ class SiameseVAE(Siamese):
 
     @torch.no_grad()
     def known(self, images: Tensor) -> Tensor:
-        """What training does not change: the sight of images (b, 3, s, s), which mirroring does not change either."""
+        """What training does not change: the sight of images (b, 3, s, s); where they are mirrored in training, that
+        does not change it either."""
         return self.sight(images)  # type: ignore[no-any-return]
 
     def loss(self, images: Tensor, progress: float, known: Tensor | None = None) -> dict[str, Tensor]:

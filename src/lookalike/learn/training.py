@@ -93,8 +93,8 @@ def _settled(name: str, settings: dict[str, Any], pixels: Any, slots: np.ndarray
     model: Any = class_of(name)
     if not hasattr(model, "settle"):
         return {}
-    sample = pixels[_sample(slots, seed, model.judged)]
-    found: dict[str, Any] = model.settle(settings, to_floats(sample, torch.device("cpu")))
+    most = min(model.judged, PREPARED_BYTES // (3 * settings["size"] ** 2))
+    found: dict[str, Any] = model.settle(settings, pixels[_sample(slots, seed, most)])
     return found
 
 
@@ -189,13 +189,14 @@ class Run:
         network: Any = self.trained.network
         if not hasattr(network, "known") or self.limit < math.inf or self.n_steps * self.batch <= len(self.slots):
             return
-        slots, found = np.sort(self.slots), []
+        slots, found = self.slots, []  # in batches as `embed` has them, so that they round alike
         for start_at in range(0, len(slots), 256):
             block = self.pixels[slots[start_at : start_at + 256]]
             found.append(network.known(to_floats(block, self.trained.device)))
             if progress:
                 progress("train", self.step, self.n_steps)
-        self.trained.known = slots, torch.cat(found)
+        order = np.argsort(slots)
+        self.trained.known = slots[order], torch.cat(found)[torch.from_numpy(order)]
 
     def _known(self, rows: np.ndarray, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What the network knows of ``images`` in the slots ``rows``, when it wants to be told."""

@@ -12,12 +12,13 @@ def doubts(model: Mapping[str, Any]) -> list[str]:
     found = []
     if model.get("capped"):
         found.append(
-            f"the clock ended the training after {model['steps']:,} steps; another machine, or another run, "
+            f"the clock ended the training after {model.get('steps', 0):,} steps; another machine, or another run, "
             "would give another library (give more --minutes, or none)"
         )
-    if model["name"] in VARIATIONAL and 8 * model["active_units"] < model["units"]:
+    used, units = model.get("active_units", 0), model.get("units", 0)
+    if model.get("name") in VARIATIONAL and 8 * used < units:
         found.append(
-            f"only {model['active_units']} of the {model['units']} numbers that are learned are in use; train "
+            f"only {used} of the {units} numbers that are learned are in use; train "
             "longer (--epochs) or take another model, or the search will mix up what looks different"
         )
     return found

@@ -9,6 +9,8 @@ from lookalike.pipeline.settings import Settings
 
 LAYOUTS = (*PROJECTIONS, "grid")
 """What images can be laid out by: the projections, and the map with every image in a cell of its own."""
+PATIENCE = 120.0
+"""Seconds that a layout, which may have taken as long to make, waits for whoever is writing to the library."""
 LAYOUT_STAGES = tuple(f"layout-{name}" for name in LAYOUTS)
 
 
@@ -26,12 +28,12 @@ def kept_layout(files: LibraryFolder, name: str, settings: Settings) -> np.ndarr
 
 
 def keep_layout(files: LibraryFolder, name: str, settings: Settings, layout: np.ndarray) -> None:
-    """Puts a layout into the library; not when somebody is writing to it, or nobody may."""
+    """Puts a layout into the library; not when somebody is writing to it for very long, or nobody may."""
     stage, made_from = f"layout-{name}", _made_from(files, name, settings)
     facts = {"fitted_on": fitted_on(len(layout), name)} if name in PROJECTIONS else {}
     try:
         latest = LibraryFolder(files.path)
-        with latest.writing():
+        with latest.writing(PATIENCE):
             if made_from == _made_from(latest, name, settings):
                 latest.commit(stage, {stage: layout}, made_from=made_from, facts=facts)
                 files.header = latest.header

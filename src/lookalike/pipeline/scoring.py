@@ -59,9 +59,6 @@ def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, s
     1,000 images at most are judged. Their views are changed by what is to be ignored, as the Siamese models' are
     (None: what these ignore by default in this folder), whatever the library's model is.
     """
-    import torch
-
-    from lookalike.learn.device import to_floats
     from lookalike.learn.symmetry import differences
     from lookalike.learn.views import another_view
 
@@ -71,7 +68,7 @@ def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, s
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_VIEWED, replace=False))
     pixels = library.pixels(rows)
     if ignore is None:
-        ignore = differences(to_floats(pixels, torch.device("cpu")))
+        ignore = differences(pixels)
     seen = []
     for start in range(0, len(rows), BATCH):
         views = another_view(pixels[start : start + BATCH], ignore, seed=seed + start)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lookalike.images import encode_webp
+from lookalike.learn import elsewhere
 from lookalike.library import arrow_stream
 from lookalike.organize import grid
 from lookalike.pipeline import Library
@@ -66,6 +67,8 @@ def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress |
     layouts = _layouts(library, rows)
     about = {**answers.about(library, sheets), "layouts": list(layouts)}
     about |= {"folder": library.folder.name, "library": library.path.name}
+    for of, key in ((about["settings"], "model"), (about["stages"]["model"], "name")):
+        of[key] = elsewhere.without_place(str(of[key]))
     yield _json("state", {**answers.state(library), "job": None})
     yield _json("library", about)
     yield _json("clusters", _clusters(library, rows))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.errors import LibraryError
+from lookalike.learn import elsewhere
 from lookalike.pipeline import Library
 from lookalike.pipeline.doubts import doubts
 from lookalike.pipeline.stages import Progress
@@ -135,7 +136,7 @@ def _tiles(library: Library) -> str:
         "images": f"{summary['images']:,}",
         "clusters": f"{summary['clusters']:,}",
         "skipped files": f"{summary['skipped']:,}",
-        "model": summary["model"],
+        "model": elsewhere.without_place(summary["model"]),
         "to build": duration(summary["seconds"]["total"]),
     }
     if without := int(np.sum(clusters < 0)):

@@ -12,6 +12,7 @@ import numpy as np
 
 from lookalike.errors import SettingError
 from lookalike.images import encode_jpeg
+from lookalike.learn import elsewhere
 from lookalike.pipeline import Library
 from lookalike.pipeline.settings import Settings
 from lookalike.show.charts import line_chart
@@ -190,6 +191,7 @@ def making_section(library: Library) -> str:
         for name, value in seconds.items()
     )
     settings = library.settings.as_dict()
+    settings["model"] = elsewhere.without_place(settings["model"])
     facts = {**settings, **library.info()["versions"], "library format": library.info()["format_version"]}
     changed = {name: value for name, value in settings.items() if value != getattr(Settings(), name)}
     arguments = "".join(f", {name}={value!r}" for name, value in changed.items())

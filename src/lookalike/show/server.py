@@ -38,14 +38,6 @@ STATUS = {
     LibraryError: 409,
     LookalikeError: 409,
 }
-REFUSED = {
-    400: "not understood",
-    403: "not from there",
-    404: "not there",
-    409: "not possible now",
-    412: "changed meanwhile",
-    413: "too large",
-}
 SECURED = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; "

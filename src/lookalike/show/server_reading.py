@@ -239,10 +239,6 @@ def _check_rows(library: Library, rows: list[int]) -> None:
         raise HTTPException(404, f"there is no image {max(rows)}; there are {n}, from 0 on")
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
 def _numbers(text: str) -> list[int]:
     parts = text.split(",")
     if len(parts) > MOST_THUMBNAILS or not all(
