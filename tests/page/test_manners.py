@@ -90,6 +90,7 @@ def test_a_menu_opens_where_there_is_room(visit):
     for row in (0, -1):
         menu = page.locator(".cluster .menu").nth(row)
         menu.locator("summary").click()
+        page.wait_for_timeout(200)
         inside, card = (page.locator(".panel .inside").bounding_box(), menu.locator(".card").bounding_box())
         assert inside["y"] <= card["y"]
         assert card["y"] + card["height"] <= inside["y"] + inside["height"] + 1
@@ -107,7 +108,7 @@ def test_no_word_on_a_button_is_cut(visit):
 
 def test_the_layout_that_was_wished_for_last_is_shown(visit, wait):
     page, held = visit(), []
-    page.route("**/api/layouts/pca", held.append)
+    page.route("**/api/layouts/pca", lambda route: held.append(route))
     pca, grid = (page.get_by_role("radio", name=name) for name in ("PCA", "Grid"))
     pca.click()
     wait(page, "document.querySelector('[role=radio][aria-busy=true]')?.textContent === 'PCA'")
