@@ -344,7 +344,7 @@ def _write_header(path: Path, header: dict[str, Any]) -> None:
 def _read_header(path: Path) -> dict[str, Any]:
     file = path / HEADER
     if not file.is_file():
-        why = f"it has no {HEADER}" if path.exists() else "there is nothing of that name"
+        why = f"it has no {HEADER}" + ("" if path.exists() else "; there is nothing of that name")
         beside = path.absolute().parent / f"{path.absolute().name}.lookalike"
         what_to_do = f"did you mean {beside}?" if beside.is_dir() else "make one with `lookalike build FOLDER`"
         raise LibraryError(f"{path} is not a library ({why}); {what_to_do}")
