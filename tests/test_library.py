@@ -91,7 +91,7 @@ def test_a_newer_version_asks_for_an_update(files):
 def test_no_library_at_all(tmp_path):
     with pytest.raises(LibraryError, match=r"is not a library .it has no library\.json.; make one with"):
         LibraryFolder(tmp_path)
-    with pytest.raises(LibraryError, match=r"is not a library .it has no library\.json; there is nothing of that name.; make"):
+    with pytest.raises(LibraryError, match=r"it has no library\.json; there is nothing of that name.; make"):
         LibraryFolder(tmp_path / "missing")
 
 

@@ -15,7 +15,7 @@ import lookalike
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import decode
 from lookalike.library import LibraryFolder
-from lookalike.show import frozen, report_page, report_sections, write_report
+from lookalike.show import answers, frozen, report_page, report_sections, write_report
 from lookalike.show.charts import line_chart, ticks
 
 VOID = {"meta", "img", "br", "line", "circle", "polyline"}
@@ -73,7 +73,7 @@ class Page(HTMLParser):
     def _read(self, kind, data):
         if kind == frozen.JSON:
             return json.loads(data)
-        return pyarrow.ipc.open_stream(data).read_pandas() if kind == frozen.ARROW else data
+        return pyarrow.ipc.open_stream(data).read_pandas() if kind == answers.ARROW else data
 
 
 def read(path):
@@ -312,7 +312,7 @@ def test_every_image_has_a_thumbnail_and_some_a_reconstruction(report, library):
         assert kept.shape == thumbnail.shape
         assert np.abs(kept.mean((0, 1)) - thumbnail.mean((0, 1))).max() < 8
     drawn = [address for address in found if address.endswith("/reconstruction")]
-    assert len(drawn) == frozen.RECONSTRUCTED
+    assert len(drawn) == frozen.MOST_RECONSTRUCTED
     row = int(drawn[0].split("/")[1])
     seen = decode(found[drawn[0]])
     assert seen.shape == (library.model.size, 2 * library.model.size, 3)
@@ -342,6 +342,7 @@ def test_size_is_bounded_and_what_is_left_out_is_said(library, tmp_path, monkeyp
     monkeypatch.setattr(report_sections, "MOST_SKIPPED", 0)
     monkeypatch.setattr(frozen, "MOST_BYTES", 1)
     monkeypatch.setattr(frozen, "SIDES", (48, 24))
+    sheets = set((library.path / "working").rglob("sheets/*"))
     _, page = read(write_report(library, tmp_path / "r.html"))
     found = page.answers
     assert "the 30 most typical" in page.text
@@ -363,6 +364,7 @@ def test_size_is_bounded_and_what_is_left_out_is_said(library, tmp_path, monkeyp
         np.testing.assert_allclose(kept["distances"], np.sort(distances[number])[: frozen.MATCHES], atol=1e-3)
     places = {tuple(place) for place in found["layouts/grid"][["x", "y"]].to_numpy()}
     assert len(places) == 30
+    assert set((library.path / "working").rglob("sheets/*")) == sheets
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 0.02), (20, 24), (0, 123_456), (1e-6, 5e-6), (158.8, 159.4)])

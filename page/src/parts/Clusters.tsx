@@ -102,7 +102,7 @@ function Silhouette({ k, onPick }: { k: number; onPick?: (k: number) => void }) 
         {numbers.map((at, n) => <circle key={at} cx={x(at)} cy={y(silhouette[n])} r={at === k ? 4.5 : 2.5} onClick={onPick && (() => onPick(at))}><title>{`${at}: ${silhouette[n].toFixed(3)}`}</title></circle>)}
         <text x={rim} y={height - 1}>{first}</text><text x={width - rim} y={height - 1} text-anchor="end">{last}</text>
       </svg>
-      <figcaption title={texts.silhouetteHelp}>{texts.silhouette}</figcaption>
+      <figcaption title={onPick ? `${texts.silhouetteHelp} ${texts.silhouettePick}` : texts.silhouetteHelp}>{texts.silhouette}</figcaption>
     </figure>
   );
 }

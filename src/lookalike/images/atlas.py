@@ -29,7 +29,7 @@ class Atlas:
 
     Picture ``i`` lies on sheet ``i // per_sheet``, from the left and from the top in the order of ``slots``; the last
     sheet is only as high as it must be. A sheet is made when it is first asked for, about a second for 4,096 pictures,
-    and kept in the working copy where that can be written to.
+    and kept in the working copy where that can be written to, unless ``keep`` is False.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ class Atlas:
         On use: there is no such sheet, or the thumbnails are gone or damaged.
     """
 
-    def __init__(self, into: str | os.PathLike[str], slots: NDArray[np.int64], *, tile: int) -> None:
+    def __init__(self, into: str | os.PathLike[str], slots: NDArray[np.int64], *, tile: int, keep: bool = True) -> None:
         if not 8 <= tile <= THUMBNAIL_SIZE:
             raise SettingError(f"tile is {tile}; expected 8 to {THUMBNAIL_SIZE} pixels a side")
-        self.tile, self.across = tile, SHEET // tile
+        self.tile, self.across, self.keep = tile, SHEET // tile, keep
         self._into, self._slots = Path(into), np.asarray(slots, np.int64)
         self._thumbnails = Thumbnails(into)
         state = header_path(self._into).read_bytes() + self._slots.tobytes()
@@ -74,9 +74,10 @@ class Atlas:
         if path.is_file() and not path.is_symlink():
             return path.read_bytes()
         data = jpeg_bytes(self._draw(sheet), QUALITY)
-        with contextlib.suppress(OSError):
-            self._make_room(path.parent)
-            write_whole(path, data)
+        if self.keep:
+            with contextlib.suppress(OSError):
+                self._make_room(path.parent)
+                write_whole(path, data)
         return data
 
     def _draw(self, sheet: int) -> Image.Image:

@@ -168,8 +168,8 @@ class Contents:
         return Pixels(self._files.working)[self.slots[np.asarray(rows, np.int64)]]
 
     def atlas(self, order: np.ndarray, *, tile: int) -> Atlas:
-        """The small pictures of the rows in ``order``, int (m,), side by side in large sheets."""
-        return Atlas(self._files.working, self.slots[order], tile=tile)
+        """The small pictures of the rows in ``order``, int (m,), in large sheets; those of all images are kept."""
+        return Atlas(self._files.working, self.slots[order], tile=tile, keep=len(order) == len(self.slots))
 
     @property
     def version(self) -> int:

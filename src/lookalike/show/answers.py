@@ -13,6 +13,7 @@ from lookalike.pipeline.doubts import doubts
 from lookalike.pipeline.layouts import LAYOUTS
 from lookalike.show.palette import colour
 
+ARROW = "application/vnd.apache.arrow.stream"
 TYPICAL = 4
 """Images that stand for a cluster."""
 STRANGE = 10

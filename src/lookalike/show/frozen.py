@@ -26,7 +26,7 @@ MOST_IMAGES = 6_000
 """Images in a report's map; of more, the most typical of each cluster."""
 MATCHES = 41
 """Neighbours of an image that are kept, itself among them: as many as the map points out."""
-RECONSTRUCTED = 48
+MOST_RECONSTRUCTED = 48
 """Images with a reconstruction at most: typical ones of every cluster."""
 SIDES, QUALITY, MOST_BYTES = (128, 96, 64), 60, 8 << 20
 """Pixels of a thumbnail's longer side: the largest with which all are not more than so many bytes, or the smallest."""
@@ -34,7 +34,7 @@ SAMPLE = 64
 """Thumbnails from which that is told."""
 QUICK = ("pca", "grid")
 """Layouts that are made where the library does not hold them."""
-JSON, ARROW, JPEG = "application/json", "application/vnd.apache.arrow.stream", "image/jpeg"
+JSON, JPEG = "application/json", "image/jpeg"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _json(address: str, value: dict[str, Any]) -> Answer:
 
 
 def _table(address: str, table: pd.DataFrame) -> Answer:
-    return Answer(address, ARROW, arrow_stream(table))
+    return Answer(address, answers.ARROW, arrow_stream(table))
 
 
 def _neighbors(library: Library, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +147,7 @@ def _thumbnail(library: Library, row: int, side: int) -> bytes:
 def _reconstructions(library: Library, rows: np.ndarray) -> Iterator[Answer]:
     if not library.model.decodes:
         return
-    ranked = by_typicality(library)[: min(RECONSTRUCTED, len(rows))]
+    ranked = by_typicality(library)[: min(MOST_RECONSTRUCTED, len(rows))]
     seen = library.pixels(ranked)
     for number, before, after in zip(np.searchsorted(rows, ranked), seen, library.model.reconstruct(seen), strict=True):
         yield Answer(f"images/{number}/reconstruction", JPEG, answers.side_by_side(before, after))

@@ -22,8 +22,7 @@ from lookalike.show import answers
 from lookalike.show.served import Held, Served, opened
 from lookalike.show.sheet import resized
 
-ARROW = "application/vnd.apache.arrow.stream"
-TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {}}}}
+TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {answers.ARROW: {}}}}
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
 MOST_THUMBNAILS = 512
 """Thumbnails in one message."""
@@ -197,7 +196,7 @@ def walk(
 
 @routes.get("/training")
 def training(served: Held) -> dict[str, Any]:
-    """The terms of the loss as the model was trained, and whether it can turn codes into pictures."""
+    """The terms of the loss as the model was trained, what is doubtful of it, whether it turns codes into pictures."""
     return answers.training(served.latest())
 
 
@@ -222,7 +221,7 @@ def _arrow(request: Request, version: Any, make: Any) -> Response:
     headers = {"ETag": tag, "Cache-Control": "no-cache"} if version is not None else {"Cache-Control": "max-age=3600"}
     if version is not None and request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(arrow_stream(make()), media_type=ARROW, headers=headers)
+    return Response(arrow_stream(make()), media_type=answers.ARROW, headers=headers)
 
 
 def _jpeg(data: bytes) -> Response:
