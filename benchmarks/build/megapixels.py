@@ -18,7 +18,7 @@ from lookalike.demo import draw
 from lookalike.images import decode_folder, scan
 from lookalike.images.prepare import prepare
 
-PHOTOS, DIFFERENT, SIZE, NOISE, QUALITY = 240, 8, (4000, 3000), 3.0, 90
+PHOTOS, DIFFERENT, SIZE, NOISE, QUALITY = 1024, 8, (4000, 3000), 5.0, 90
 KINDS = ("butterfly", "flower", "tree", "mountains")
 
 
