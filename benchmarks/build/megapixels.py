@@ -5,6 +5,7 @@
 The photos are made here: large drawn pictures, with a camera's noise so that a file has as many bytes as a photo's.
 """
 
+import argparse
 import io
 import os
 import tempfile
@@ -18,17 +19,20 @@ from lookalike.demo import draw
 from lookalike.images import decode_folder, scan
 from lookalike.images.prepare import prepare
 
-PHOTOS, DIFFERENT, SIZE, NOISE, QUALITY = 1024, 8, (4000, 3000), 5.0, 90
+DIFFERENT, SIZE, NOISE, QUALITY = 8, (4000, 3000), 5.0, 90
 KINDS = ("butterfly", "flower", "tree", "mountains")
 
 
 def main() -> None:
     """Makes, decodes, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=int, nargs="?", default=1024)
+    many = parser.parse_args().photos
     with tempfile.TemporaryDirectory() as place:
         folder, working = Path(place) / "photos", Path(place) / "working"
         folder.mkdir()
         photos = [photo(number) for number in range(DIFFERENT)]
-        for number in range(PHOTOS):  # each with bytes of its own at the end, which no decoder reads
+        for number in range(many):  # each with bytes of its own at the end, which no decoder reads
             (folder / f"{number:04}.jpg").write_bytes(photos[number % DIFFERENT] + number.to_bytes(8, "big"))
         begun = time.monotonic()
         rows, _ = decode_folder(folder, scan(folder).candidates, working, size=64, fit="squash")

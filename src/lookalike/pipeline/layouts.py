@@ -9,8 +9,6 @@ from lookalike.pipeline.settings import Settings
 
 LAYOUTS = (*PROJECTIONS, "grid")
 """What images can be laid out by: the projections, and the map with every image in a cell of its own."""
-PATIENCE = 120.0
-"""Seconds that a layout, which may have taken as long to make, waits for whoever is writing to the library."""
 LAYOUT_STAGES = tuple(f"layout-{name}" for name in LAYOUTS)
 
 
@@ -27,13 +25,13 @@ def kept_layout(files: LibraryFolder, name: str, settings: Settings) -> np.ndarr
     return files.array(stage, stage) if files.has(stage, _made_from(files, name, settings)) else None
 
 
-def keep_layout(files: LibraryFolder, name: str, settings: Settings, layout: np.ndarray) -> None:
-    """Puts a layout into the library; not when somebody is writing to it for very long, or nobody may."""
+def keep_layout(files: LibraryFolder, name: str, settings: Settings, layout: np.ndarray, *, patience: float) -> None:
+    """Puts a layout into the library; not when somebody writes to it for more than ``patience`` s, or nobody may."""
     stage, made_from = f"layout-{name}", _made_from(files, name, settings)
     facts = {"fitted_on": fitted_on(len(layout), name)} if name in PROJECTIONS else {}
     try:
         latest = LibraryFolder(files.path)
-        with latest.writing(PATIENCE):
+        with latest.writing(patience):
             if made_from == _made_from(latest, name, settings):
                 latest.commit(stage, {stage: layout}, made_from=made_from, facts=facts)
                 files.header = latest.header

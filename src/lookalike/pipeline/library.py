@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,17 +55,19 @@ class Library(Finding, Editing):
         """A layout, float32 (n, 2), beside the library's map, which stays as it is: ``pca``, ``tsne``, ``umap``, or
         ``grid``, the map with every image in a cell of its own.
 
-        It is made once and kept in the library, unless another process is writing to it.
+        It is made once and kept in the library; while another process writes to that, it waits for as long as the
+        layout took to make, and no longer.
         """
         known = kept_layout(self._files, projection, self.settings)
         if known is not None:
             return known
+        start = time.monotonic()
         if projection == "grid":
             layout = organize.grid(self.layout)
         else:
             seed, neighbors = self.settings.random_state, None if projection == "pca" else self.neighbors
             layout = organize.project(self.embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
-        keep_layout(self._files, projection, self.settings, layout)
+        keep_layout(self._files, projection, self.settings, layout, patience=time.monotonic() - start)
         self._forget(*EDITED)
         return layout
 

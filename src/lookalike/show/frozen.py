@@ -51,18 +51,14 @@ class Answer:
         return f'<script type="text/plain" data-answer="{escape(self.address)}" data-kind="{self.kind}">{kept}</script>'
 
 
-def shown_rows(library: Library) -> np.ndarray:
-    """Which images a report shows, int64 (m,), in the library's order."""
-    return np.sort(by_typicality(library)[:MOST_IMAGES])
-
-
 def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress | None = None) -> Iterator[Answer]:
     """Every answer that the page asks for, of the images that a report shows.
 
     Where it does not show all of them, they are numbered anew, and matches, strangeness and the grid are among them.
     Sizes of clusters, facts and scores stay those of the library. Paths on this machine are left out.
     """
-    rows = shown_rows(library)
+    ranked = by_typicality(library)[:MOST_IMAGES]
+    rows = np.sort(ranked)
     neighbors, sheets = _neighbors(library, rows), answers.atlas(library, rows)
     layouts = _layouts(library, rows)
     about = {**answers.about(library, sheets), "layouts": list(layouts)}
@@ -83,7 +79,7 @@ def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress |
         yield Answer(f"atlas/{sheet}", JPEG, sheets.jpeg(sheet))
     yield _table("matches", _matches(*neighbors))
     yield _table("thumbnails", pd.DataFrame({"picture": _thumbnails(library, rows, progress)}))
-    yield from _reconstructions(library, rows)
+    yield from _reconstructions(library, rows, ranked[:MOST_RECONSTRUCTED])
 
 
 def _json(address: str, value: dict[str, Any]) -> Answer:
@@ -144,10 +140,9 @@ def _thumbnail(library: Library, row: int, side: int) -> bytes:
     return encode_webp(resized(picture, side) if max(picture.shape) > side else picture, QUALITY)
 
 
-def _reconstructions(library: Library, rows: np.ndarray) -> Iterator[Answer]:
+def _reconstructions(library: Library, rows: np.ndarray, some: np.ndarray) -> Iterator[Answer]:
     if not library.model.decodes:
         return
-    ranked = by_typicality(library)[: min(MOST_RECONSTRUCTED, len(rows))]
-    seen = library.pixels(ranked)
-    for number, before, after in zip(np.searchsorted(rows, ranked), seen, library.model.reconstruct(seen), strict=True):
+    seen = library.pixels(some)
+    for number, before, after in zip(np.searchsorted(rows, some), seen, library.model.reconstruct(seen), strict=True):
         yield Answer(f"images/{number}/reconstruction", JPEG, answers.side_by_side(before, after))
