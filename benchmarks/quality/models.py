@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from runs import keep
 
 import lookalike
@@ -56,7 +57,14 @@ def measured(options: argparse.Namespace, model: str, seed: int) -> dict[str, fl
         classes = library.evaluate(options.labels)["classes"]
         library.cluster(n_clusters=classes, space="manifold")
         scores = library.evaluate(options.labels)
-        return {**scores, "train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
+        drawn = {"rmse": drawing_error(library)} if library.model.decodes else {}
+        return {**scores, **drawn, "train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
+
+
+def drawing_error(library: lookalike.Library) -> float:
+    """Root of the mean squared error of 1,000 images drawn from their codes, in levels of 255."""
+    images = library.pixels(np.random.default_rng(0).permutation(len(library.images))[:1000])
+    return float(np.sqrt(np.square(images.astype(np.float32) - library.model.reconstruct(images)).mean()))
 
 
 def n_images(folder: Path) -> int:

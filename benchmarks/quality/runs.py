@@ -50,14 +50,16 @@ def table(folder_set: str) -> str:
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
-    rows = ["| model | runs | " + " | ".join(scores.values()) + " | train, s |", "|---" * (len(scores) + 3) + "|"]
+    heads = ["model", "runs", *scores.values(), "drawn", "train, s"]
+    rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for model in order:
         of_model = runs[runs["model"] == model]
-        train = of_model["train"].mean()
+        drawn, train = (of_model[key].mean() for key in ("rmse", "train"))
         cells = [
             model,
             len(of_model),
             *(spread(of_model[key]) for key in scores),
+            "" if drawn != drawn else f"{drawn:.1f}",
             "" if train != train else f"{train:.0f}",
         ]
         rows.append("| " + " | ".join(map(str, cells)) + " |")

@@ -23,7 +23,7 @@ from lookalike.learn import sight as module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients
 from lookalike.learn.device import in_parallel
 from lookalike.learn.patches import Patches
-from lookalike.learn.sight import ROUNDS, Sight
+from lookalike.learn.sight import OUTLINE, ROUNDS, Sight
 from lookalike.learn.symmetry import JUDGED, mirror_distance
 from lookalike.learn.views import IGNORED
 from lookalike.learn.whitening import Block, Whitening
@@ -32,6 +32,7 @@ from lookalike.search import ExactIndex
 
 NEIGHBORS = (0.0, 0.3, 0.6, 1.2, 30.0)
 DEFAULT = 0.6
+OUTLINES = (0.3, 0.5, 1.0)
 
 
 def main() -> None:
@@ -56,6 +57,8 @@ def main() -> None:
     for left_out in ("patches", "coarse", "fine", "colour"):
         row(f"sight without {left_out}", seen(squashed, IGNORED, DEFAULT, without=left_out), labels)
     row("sight, neighbours looked for once", seen(squashed, IGNORED, DEFAULT, rounds=1), labels)
+    for outline in OUTLINES:
+        row(f"sight with outline {outline}", seen(squashed, IGNORED, DEFAULT, outline=outline), labels)
     row("sight, ignore=none", seen(squashed, (), DEFAULT), labels)
     row("sight, rotation ignored too", seen(squashed, (*IGNORED, "rotation"), DEFAULT), labels)
     row("sight, color ignored too", seen(squashed, (*IGNORED, "color"), DEFAULT), labels)
@@ -100,9 +103,15 @@ def whitened(described: np.ndarray, shrinkage: float) -> np.ndarray:
 
 @torch.no_grad()
 def seen(
-    images: Tensor, ignore: tuple[str, ...], neighbors: float, *, without: str = "", rounds: int = ROUNDS
+    images: Tensor,
+    ignore: tuple[str, ...],
+    neighbors: float,
+    *,
+    without: str = "",
+    rounds: int = ROUNDS,
+    outline: float = 0.0,
 ) -> np.ndarray:
-    """Embeddings of sight alone, maybe with a descriptor of no weight."""
+    """Embeddings of sight alone, maybe with a descriptor of no weight, or with the outline."""
     torch.manual_seed(0)
     sight = Sight(128, 64, ignore, neighbors)
     if without:
@@ -110,7 +119,7 @@ def seen(
     with mock.patch.object(module, "ROUNDS", rounds):
         sight.prepare(images)
     codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()
-    return Whitening.fit(codes, 128, [Block(128, 1.0, np.inf)]).apply(codes)
+    return Whitening.fit(codes, 128, [Block(128, 1.0, np.inf), Block(OUTLINE, outline, 0.02)]).apply(codes)
 
 
 def row(name: str, embeddings: np.ndarray, labels: np.ndarray) -> None:

@@ -54,7 +54,9 @@ def cells(points, queries, expected):
     """Built once, asked with more and more probes."""
     made, seconds = timed(lambda: make_cells(points))
     opened = timed(lambda: CellIndex(points, made))[1]
-    print(f"{len(made.centres):,} cells, opened in {opened:.2f} s", flush=True)
+    size = sum(part.nbytes for part in made) / 1e9
+    print(f"{len(made.centres):,} cells, opened in {opened:.2f} s, {size:.2f} GB", end=" ")
+    print(f"beside {points.nbytes / 1e9:.2f} GB of embeddings, which may be mapped", flush=True)
     rows = np.random.default_rng(0).permutation(len(points))[:QUERIES]
     for probes in (8, 16, 32, 64, 128):
         row(f"cells, {probes} probes", seconds, *alone(CellIndex(points, made, probes=probes), queries, expected))

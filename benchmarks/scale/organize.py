@@ -9,6 +9,7 @@ some of the stages; ``--searches`` times single queries by the index that the st
 
 import argparse
 import json
+import multiprocessing
 import resource
 import subprocess
 import sys
@@ -51,10 +52,13 @@ def run(n, arguments):
     if arguments.whole:
         projection._SAMPLED_FROM = 1 << 60
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "embeddings.npy"
-        np.save(place, clustered(n, arguments.dim, clusters=CLUSTERS)[0])
-        embeddings = np.load(place, mmap_mode="r")  # as a library's are
-        labels = clustered(n, 1, clusters=CLUSTERS)[1]
+        place = Path(folder)
+        # in a process of its own, or drawing them would be the most memory that is ever held
+        drawing = multiprocessing.get_context("spawn").Process(target=draw, args=(place, n, arguments.dim))
+        drawing.start()
+        drawing.join()
+        embeddings = np.load(place / "embeddings.npy", mmap_mode="r")  # as a library's are
+        labels, queries = np.load(place / "labels.npy"), np.load(place / "queries.npy")
         say(f"{n:,} images, {arguments.dim} numbers each", 0.0)
         bench = Bench(embeddings, labels)
         for stage in ("index", *(stage for stage in STAGES[1:] if stage in wanted)):
@@ -62,7 +66,15 @@ def run(n, arguments):
             note = getattr(bench, stage)()
             say(stage, time.perf_counter() - start, time.process_time() - cpu, note)
         if arguments.searches:
-            bench.searches()
+            bench.searches(queries)
+
+
+def draw(place, n, dim):
+    """Writes embeddings, whose cluster each is, and as many more as are looked up."""
+    points, labels = clustered(n + JUDGED, dim, clusters=CLUSTERS)
+    np.save(place / "embeddings.npy", points[:n])
+    np.save(place / "labels.npy", labels[:n])
+    np.save(place / "queries.npy", points[n:])
 
 
 def say(what, wall, cpu=0.0, note=""):
@@ -135,9 +147,8 @@ class Bench:
         share = metrics.neighbor_agreement(self.neighbors[0][self.judged], near, self.judged)
         return f"kept {share:.3f} of the ten nearest"
 
-    def searches(self):
+    def searches(self, queries):
         """Single queries that are no image of the folder."""
-        queries = clustered(self.n + JUDGED, self.embeddings.shape[1], clusters=CLUSTERS)[0][-JUDGED:]
         exact = search.ExactIndex(self.embeddings)
         expected = exact.search(queries, 10)[0]
         indexes = {"exact": exact}

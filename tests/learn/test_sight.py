@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients
-from lookalike.learn.sight import Sight, mutual_neighbors
+from lookalike.learn.sight import OUTLINE, Sight, mutual_neighbors
+from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, mirrored, view
 
 
@@ -70,7 +71,35 @@ def test_two_views_agree_better_than_in_principal_components(images):
         one, two = encode(view(images, ignore)), encode(view(images, ignore))
         return float((one - two).square().sum(1).mean() / (one - two.roll(1, 0)).square().sum(1).mean())
 
-    assert ratio(sight) < 0.8 * ratio(lambda few: sight._describe(few) @ components)
+    assert ratio(lambda few: sight(few)[:, :8]) < 0.8 * ratio(lambda few: sight._describe(few) @ components)
+
+
+def test_the_outline_is_where_fine_gradients_vary_most(images):
+    few = images[::3]
+    sight = Sight(8, 32, (), 0.5)
+    sight.prepare(few)
+    gradients = oriented_gradients(few, 4, mirrored=False)
+    variances = torch.linalg.svdvals(gradients - gradients.mean(0)).square()
+    found = sight(few)[:, 8:].square().sum(0)
+    assert len(found) == OUTLINE > len(few)
+    assert torch.allclose(found[:12] / found[0], variances[:12] / variances[0], rtol=0.05)
+    assert torch.equal(found[len(few) :], torch.zeros(OUTLINE - len(few)))
+
+
+def test_a_heavier_outline_brings_images_of_one_outline_together(pictures):
+    """Nearest by gradients alone, whatever colours and patches say."""
+    seen = pictures(24)[0]
+
+    def kept(outline):
+        trained = train("siamese", seen, np.arange(96), epochs=0, settings={"size": 32, "outline": outline})
+        alone = trained.codes(seen)[:, 128 : 128 + OUTLINE]
+        wanted = nearest(torch.nn.functional.normalize(torch.from_numpy(alone / alone.std(0))))
+        return float((nearest(torch.from_numpy(trained.encode(seen))) == wanted).float().mean())
+
+    def nearest(points):
+        return torch.cdist(points, points).fill_diagonal_(9).argmin(1)
+
+    assert kept(0.0) + 0.1 < kept(5.0)
 
 
 @pytest.mark.parametrize("what", IGNORABLE)
@@ -94,6 +123,7 @@ def test_without_colour_only_shapes_count(images):
     coloured.prepare(images)
 
     def change(sight):
-        return float((sight(grey) - sight(images)).square().sum() / sight(images).square().sum())
+        seen, seen_in_grey = sight(images)[:, :8], sight(grey)[:, :8]
+        return float((seen_in_grey - seen).square().sum() / seen.square().sum())
 
     assert change(sight) < change(coloured)

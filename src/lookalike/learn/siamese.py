@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.learn.nets import Decoder, Encoder
-from lookalike.learn.sight import Sight
+from lookalike.learn.sight import OUTLINE, Sight
 from lookalike.learn.symmetry import JUDGED, differences
 from lookalike.learn.vae import WARM_UP, gaussian_error, kullback_leibler
 from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
@@ -29,11 +29,12 @@ def disagreement(first: Tensor, second: Tensor) -> Tensor:
 class Siamese(nn.Module):
     """Two views of one image should have one code: the talk's first alternative to an autoencoder.
 
-    The code is [sight; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradients, patches
-    and colours that agrees best between views of an image, and between neighbours; it is found in seconds and is what
-    search lives on. μ, of ``latent`` numbers, is learned by a network from pixels and adds what descriptors cannot
-    say. ``dim`` is the length of the embedding, in which the whitening joins the two with the weights 1 and
-    ``learned``.
+    The code is [sight; outline; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradients,
+    patches and colours that agrees best between views of an image, and between neighbours; it is found in seconds and
+    is what search lives on. The *outline*, found with it, is where gradients vary most: it helps clusters, which are
+    kinds of things, not single ones. μ, of ``latent`` numbers, is learned by a network from pixels and adds what
+    descriptors cannot say. ``dim`` is the length of the embedding, in which the whitening joins the three with the
+    weights 1, ``outline`` and ``learned``.
 
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
     told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs
@@ -55,6 +56,7 @@ class Siamese(nn.Module):
         latent: int = 64,
         agreement: float = 100.0,
         neighbors: float = 0.6,
+        outline: float = 0.5,
         learned: float = 0.2,
         ignore: Sequence[str] = IGNORED,
     ) -> None:
@@ -63,7 +65,7 @@ class Siamese(nn.Module):
             raise ValueError(f"ignore={sorted(unknown)[0]!r} is unknown; there are {', '.join(IGNORABLE)}")
         self.latent, self.agreement, self.ignore = latent, agreement, tuple(ignore)
         self.sight = Sight(dim, size, self.ignore, neighbors)
-        self.blocks = [Block(dim, 1.0, torch.inf), Block(latent, learned, 0.2)]
+        self.blocks = [Block(dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), Block(latent, learned, 0.2)]
         self.encoder = Encoder(size, width)
         self.heads = nn.Linear(self.encoder.n_features, 2 * latent)
         self.project = nn.Sequential(nn.Linear(latent, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
@@ -83,7 +85,10 @@ class Siamese(nn.Module):
         return mean, log_variance.clamp(-8, 8)
 
     def encode(self, images: Tensor, known: Tensor | None = None) -> Tensor:
-        """Images (b, 3, s, s) in [0, 1] to codes [sight; μ], (b, dim + latent); ``known`` is their sight."""
+        """Images (b, 3, s, s) in [0, 1] to codes [sight; outline; μ], (b, dim + OUTLINE + latent).
+
+        ``known`` is what `sight` gives of them.
+        """
         return torch.cat([self.sight(images) if known is None else known, self.posterior(images)[0]], 1)
 
     def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
@@ -113,6 +118,7 @@ class SiameseVAE(Siamese):
         free_bits: float = 0.1,
         agreement: float = 100.0,
         neighbors: float = 0.6,
+        outline: float = 0.5,
         learned: float = 0.2,
         ignore: Sequence[str] = IGNORED,
     ) -> None:
@@ -123,14 +129,15 @@ class SiameseVAE(Siamese):
             latent=latent,
             agreement=agreement,
             neighbors=neighbors,
+            outline=outline,
             learned=learned,
             ignore=ignore,
         )
         self.reconstruction, self.beta, self.free_bits = reconstruction, beta, free_bits
-        self.decoder = Decoder(size, dim + latent, width)
+        self.decoder = Decoder(size, dim + OUTLINE + latent, width)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (b, dim + latent) to images (b, 3, s, s) in [0, 1]."""
+        """Codes (b, dim + OUTLINE + latent) to images (b, 3, s, s) in [0, 1]."""
         images: Tensor = self.decoder(codes)
         return images
 

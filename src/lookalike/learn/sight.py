@@ -3,6 +3,9 @@
 The closed form of a Siamese network. Of all directions in which descriptors vary, keep those in which two views of one
 image, or two images that are each other's nearest, differ least compared with two images drawn at random: linear
 discriminant analysis (Fisher, 1936) in which each image, and each pair of neighbours, is a class of its own.
+
+What agrees tells single things apart; kinds of things have more in common than that. So the *outline* stands beside it:
+the directions in which fine gradients vary most, as they are.
 """
 
 from collections.abc import Collection
@@ -18,6 +21,8 @@ from lookalike.learn.views import view
 
 PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "patches": (192, 1.1), "colour": (96, 0.5)}
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words, mean colours."""
+OUTLINE = 64
+"""Directions of the outline; fewer where there are fewer images, the rest stays zero."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
 NEAREST = 10
@@ -29,7 +34,7 @@ FEW = 32
 
 
 class Sight(nn.Module):
-    """Images (b, 3, s, s) to (b, dim), fixed once it has been prepared on a sample of the folder.
+    """Images (b, 3, s, s) to (b, dim + OUTLINE), fixed once it has been prepared on a sample of the folder.
 
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
@@ -44,10 +49,11 @@ class Sight(nn.Module):
         self.parts = {name: part for name, part in PARTS.items() if name != "colour" or "color" not in ignore}
         self.patches = Patches(mirrored="flip" in ignore)
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
-        self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim))
+        self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
+        self.dim = dim
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (b, 3, s, s) in [0, 1] to (b, dim), the directions that agree best first."""
+        """Images (b, 3, s, s) in [0, 1] to (b, dim + OUTLINE): the directions that agree best, then the outline."""
         with torch.autocast(images.device.type, enabled=False):
             result: Tensor = (self._describe(images.float()) - self.mean) @ self.matrix
         return result
@@ -66,9 +72,10 @@ class Sight(nn.Module):
         for _ in range(ROUNDS if self.neighbors else 1):
             first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
             neighbors = self.neighbors * _unit(points[first] - points[second])
-            directions = _agreeing(points, [views, neighbors])[:, : self.matrix.shape[1]]
-        found = reduction @ directions
-        self.matrix.zero_()[:, : found.shape[1]] = found
+            directions = _agreeing(points, [views, neighbors])[:, : self.dim]
+        self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
+        outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], *described.shape)]  # fine gradients come first
+        self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
 
     def _lengths(self) -> list[int]:
         lengths = {"fine": 72 * 7**2, "coarse": 72 * 3**2, "patches": self.patches.n_features, "colour": 3 * 8**2}
