@@ -15,6 +15,7 @@ import pytest
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import Pixels, Thumbnails, decode, decode_folder, scan
 from lookalike.images.folder import Recipe, decode_by
+from lookalike.images.shards import SHARD
 
 COLUMNS = ("file_name", "path", "bytes", "mtime_ns", "content_hash", "width", "height", "slot")
 
@@ -193,8 +194,8 @@ decode_by(Recipe(8, decoder="waiting_decoder:decode"), folder, scan(folder).cand
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_it_goes_on(folder_of, tmp_path, monkeypatch, how):
-    folder, _ = folder_of(520)
-    for name in ("0300.jpg", "0515.jpg"):  # the second and the third shard stop there
+    folder, _ = folder_of(2 * SHARD + 8)
+    for name in (f"{SHARD + 44:04}.jpg", f"{2 * SHARD + 3:04}.jpg"):  # the second and the third shard stop there
         (folder / name).write_bytes((folder / name).read_bytes() + b"wait")
     (tmp_path / "waiting_decoder.py").write_text(WAITING_DECODER)
     (tmp_path / "wait").write_text("")
@@ -218,7 +219,7 @@ def test_killed_in_the_middle_it_goes_on(folder_of, tmp_path, monkeypatch, how):
     recipe = Recipe(8, decoder="waiting_decoder:decode")
     candidates = scan(folder).candidates
     images, skipped = decode_by(recipe, folder, candidates, copy, workers=2)
-    assert (len(images), len(skipped)) == (520, 0)
+    assert (len(images), len(skipped)) == (2 * SHARD + 8, 0)
     assert done.items() <= shard_states(copy).items()
     decode_by(recipe, folder, candidates, tmp_path / "fresh", workers=2)
     assert contents(copy) == contents(tmp_path / "fresh")

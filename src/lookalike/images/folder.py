@@ -69,7 +69,7 @@ def decode_folder(
     """Decode every candidate of a scan once, in parallel, into a working copy on disk.
 
     Called again with the same candidates, size and fit after an interruption of any kind, it goes on with the shards
-    of 256 files that were not finished; with others it starts over. A file that twice crashes the
+    of 64 files that were not finished; with others it starts over. A file that twice crashes the
     decoder or takes longer than 30 s and 2 s per megabyte, pauses of the program not counted, is skipped with that
     reason. The result does not depend on `workers`.
 

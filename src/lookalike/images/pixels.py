@@ -80,7 +80,7 @@ class Thumbnails:
         copy in the same place since.
     """
 
-    _OPEN_SHARDS = 64
+    _OPEN_SHARDS = 256
 
     def __init__(self, into: str | os.PathLike[str]) -> None:
         self._into = Path(into)
