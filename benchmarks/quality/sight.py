@@ -10,6 +10,8 @@ to the square. Results: README.md beside this file.
 
 import argparse
 import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -40,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--labels", default="folders")
+    parser.add_argument("--only", default="", help="the steps whose names hold this")
     parser.add_argument("--mirror-only", action="store_true", help="no more than how far mirror images are")
     options = parser.parse_args()
     squashed, labels = decoded(options, "squash")
@@ -48,22 +51,29 @@ def main() -> None:
     if options.mirror_only:
         return
     print("| step | P@10 | 1-NN |\n|---|---|---|")
-    for name, describe in DESCRIPTORS.items():
-        described = in_parallel(describe(squashed), squashed, 32).numpy()
+    for name, embeddings in steps(squashed, options):
+        if options.only in name:
+            row(name, embeddings(), labels)
+
+
+def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    """What each row is called, and how its embeddings are made."""
+    for name in DESCRIPTORS:
         for shrinkage in (0.02, 1.0):
-            row(f"{name}, whitened, shrinkage {shrinkage}", whitened(described, shrinkage), labels)
+            yield f"{name}, whitened, shrinkage {shrinkage}", partial(whitened, squashed, name, shrinkage)
+    sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
-        row(f"sight, neighbors={neighbors}", seen(squashed, IGNORED, neighbors), labels)
+        yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
     for left_out in ("patches", "coarse", "fine", "colour"):
-        row(f"sight without {left_out}", seen(squashed, IGNORED, DEFAULT, without=left_out), labels)
-    row("sight, neighbours looked for once", seen(squashed, IGNORED, DEFAULT, rounds=1), labels)
+        yield f"sight without {left_out}", partial(sight, DEFAULT, without=left_out)
+    yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
-        row(f"sight with outline {outline}", seen(squashed, IGNORED, DEFAULT, outline=outline), labels)
-    row("sight, ignore=none", seen(squashed, (), DEFAULT), labels)
-    row("sight, rotation ignored too", seen(squashed, (*IGNORED, "rotation"), DEFAULT), labels)
-    row("sight, color ignored too", seen(squashed, (*IGNORED, "color"), DEFAULT), labels)
+        yield f"sight with outline {outline}", partial(sight, DEFAULT, outline=outline)
+    yield "sight, ignore=none", partial(seen, squashed, (), DEFAULT)
+    for more in ("rotation", "color"):
+        yield f"sight, {more} ignored too", partial(seen, squashed, (*IGNORED, more), DEFAULT)
     for fit in FITS:
-        row(f"sight, fit={fit}", seen(decoded(options, fit)[0], IGNORED, DEFAULT), labels)
+        yield f"sight, fit={fit}", lambda fit=fit: seen(decoded(options, fit)[0], IGNORED, DEFAULT)
 
 
 def learned_patches(images: Tensor) -> Patches:
@@ -92,8 +102,9 @@ def decoded(options: argparse.Namespace, fit: str) -> tuple[Tensor, np.ndarray]:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255, labels
 
 
-def whitened(described: np.ndarray, shrinkage: float) -> np.ndarray:
-    """The 192 widest directions, whitened and normalised."""
+def whitened(images: Tensor, descriptor: str, shrinkage: float) -> np.ndarray:
+    """The 192 widest directions of a descriptor, whitened and normalised."""
+    described = in_parallel(DESCRIPTORS[descriptor](images), images, 32).numpy()
     centred = torch.from_numpy(described - described.mean(0))
     torch.manual_seed(0)
     rank = min(192, *centred.shape)
