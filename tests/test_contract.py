@@ -31,6 +31,7 @@ OTHER = {
     "agreement": {"agreement": 3000.0},
     "neighbors": {"neighbors": 3.0},
     "learned": {"learned": 1.5},
+    "outline": {"outline": 3.0},
     "ignore": {"ignore": ["color"]},
     "words": {"words": 5},
     "pooling": {"pooling": "patches"},
