@@ -11,7 +11,7 @@ to the square. Results: README.md beside this file.
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
@@ -58,9 +58,10 @@ def main() -> None:
 
 def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     """What each row is called, and how its embeddings are made."""
-    for name in DESCRIPTORS:
+    for name, describe in DESCRIPTORS.items():
+        described = cache(lambda describe=describe: in_parallel(describe(squashed), squashed, 32).numpy())
         for shrinkage in (0.02, 1.0):
-            yield f"{name}, whitened, shrinkage {shrinkage}", partial(whitened, squashed, name, shrinkage)
+            yield f"{name}, whitened, shrinkage {shrinkage}", partial(whitened, described, shrinkage)
     sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
@@ -102,10 +103,9 @@ def decoded(options: argparse.Namespace, fit: str) -> tuple[Tensor, np.ndarray]:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255, labels
 
 
-def whitened(images: Tensor, descriptor: str, shrinkage: float) -> np.ndarray:
+def whitened(described: Callable[[], np.ndarray], shrinkage: float) -> np.ndarray:
     """The 192 widest directions of a descriptor, whitened and normalised."""
-    described = in_parallel(DESCRIPTORS[descriptor](images), images, 32).numpy()
-    centred = torch.from_numpy(described - described.mean(0))
+    centred = torch.from_numpy(described() - described().mean(0))
     torch.manual_seed(0)
     rank = min(192, *centred.shape)
     reduced = (centred @ torch.svd_lowrank(centred, rank, niter=4)[2]).numpy()
