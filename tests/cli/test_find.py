@@ -37,15 +37,31 @@ def test_find_answers_as_the_library_does(run, library, query):
     assert run("find", library, query, "--json").json[0]["matches"] == expected
 
 
+def loaded_by(*arguments):
+    """The modules that a command loads."""
+    code = f"import sys; from lookalike.cli import run; run({[*map(str, arguments)]!r}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
 @pytest.mark.parametrize("command", ["find", "info"])
 def test_what_is_at_hand_needs_neither_pytorch_nor_pandas(own_library, command):
     lookalike.open(own_library).rename(0, "by hand")
-    arguments = [command, str(own_library), *(["checks/001.png", "-n", "3"] if command == "find" else [])]
-    code = f"import sys; from lookalike.cli import run; run({arguments!r}); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.splitlines()[-1].split())
+    loaded = loaded_by(command, own_library, *(["checks/001.png", "-n", "3"] if command == "find" else []))
     assert "lookalike.pipeline.library" in loaded
     assert not loaded & {"torch", "pandas", "sklearn", "matplotlib"}
+
+
+def test_nor_does_an_outside_picture_by_the_default_model(run, folder, query, tmp_path):
+    settings = {"epochs": 1, "projection": "pca", "space": "embedding", "n_clusters": 4}
+    built = lookalike.build(folder, tmp_path / "default.lookalike", **settings).path
+    loaded = loaded_by("find", built, query, "-n", "3")
+    assert "lookalike.pipeline.library" in loaded
+    assert not loaded & {"torch", "pandas", "sklearn", "matplotlib"}
+    alone = run("find", built, query, "--json").json[0]["matches"]
+    among_many = run("find", built, *[query] * 6, "--json").json[0]["matches"]  # these the network encodes
+    assert alone[0]["file_name"] == among_many[0]["file_name"]
+    assert [match["distance"] for match in alone] == pytest.approx([m["distance"] for m in among_many], abs=0.01)
 
 
 def test_find_tells_people_a_table_per_query(run, library, folder):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lookalike.learn import elsewhere
+from lookalike.learn.alone import FEW, Alone, encoder_alone
 from lookalike.learn.model import (
     DEFAULT,
     GENERATION,
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT",
+    "FEW",
     "GENERATION",
     "MODELS",
+    "Alone",
     "Trained",
     "check_settings",
     "elsewhere",
     "embed",
+    "encoder_alone",
     "from_codes",
     "home",
     "image_size",

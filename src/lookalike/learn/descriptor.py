@@ -11,12 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-BINS = 18
-"""Directions of a gradient, around the full circle: light on dark is another thing than dark on light."""
-CLIP = 0.3
-"""No direction counts more than this share of its block, so that one strong edge does not drown the rest."""
-FLOOR = 0.03
-"""Blocks whose gradients are fainter than this (of white on black) fade out instead of becoming noise."""
+from lookalike.learn.measures import BINS, CLIP, FLOOR
+
 CHUNK = 4
 """Images that are worked on at once: what stays in the processor's cache."""
 

@@ -296,9 +296,9 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
     folder, target = Path(folder), pick_device(device)
     unusable: tuple[type[Exception], ...] = (*hub.ODD, SafetensorError)
     try:
-        document = json.loads(_bounded(folder / "model.json"))
+        document = json.loads(bounded(folder / "model.json"))
         tensors = load_file(folder / "model.safetensors")
-        name, settings, whitening = document["name"], document["settings"], Whitening.from_tensors(tensors)
+        name, settings, whitening = document["name"], document["settings"], Whitening.from_arrays(_arrays(tensors))
         if whitening.rotation.shape[1] != settings["dim"]:
             raise ValueError("the whitening is of another size than the embedding")
         with torch.device("meta"):  # takes no memory, whatever sizes the settings speak of
@@ -314,12 +314,16 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
     return trained
 
 
+def _arrays(tensors: "dict[str, torch.Tensor]") -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in tensors.items() if name.startswith("whitening.")}
+
+
 def _short(error: BaseException) -> str:
     """What an error says in one line, or what it is when it says nothing."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _bounded(path: Path) -> str:
+def bounded(path: Path) -> str:
     """A text file's content; ValueError when it is larger than a description of a model can be."""
     if path.stat().st_size > MAX_DESCRIPTION:
         raise ValueError(f"{path.name} is larger than {MAX_DESCRIPTION} bytes")

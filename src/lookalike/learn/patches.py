@@ -9,18 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LOOKED_AT = 32
-"""Pixels a side that a picture is shrunk to first."""
-SIDE = 6
-"""Of them a side of a patch."""
-WORDS = 128
-"""Patterns that patches are compared with; more tell finer ones apart, and cost in proportion."""
-SURE = 0.35
-"""A patch counts for a word by how much their cosine is above this."""
-GRIDS = (1, 2, 3)
-"""Cells a side over which a word's share is averaged."""
-FAINT = 10 / 255
-"""Patches whose contrast is lower than this (of white on black) count less."""
+from lookalike.learn.measures import FAINT, GRIDS, LOOKED_AT, SIDE, SURE, WORDS
+
 REGULAR = 0.1
 """Share of the mean variance that is added to each direction's before whitening: less brings out noise."""
 ROUNDS = 10

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients
 from lookalike.learn.device import in_parallel
+from lookalike.learn.measures import COLOUR_CELLS
 from lookalike.learn.patches import Patches
 from lookalike.learn.views import view
 
@@ -78,7 +79,12 @@ class Sight(nn.Module):
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
 
     def _lengths(self) -> list[int]:
-        lengths = {"fine": 72 * 7**2, "coarse": 72 * 3**2, "patches": self.patches.n_features, "colour": 3 * 8**2}
+        lengths = {
+            "fine": 72 * 7**2,
+            "coarse": 72 * 3**2,
+            "patches": self.patches.n_features,
+            "colour": 3 * COLOUR_CELLS**2,
+        }
         return [lengths[name] for name in self.parts]
 
     def _describe(self, images: Tensor) -> Tensor:
@@ -89,7 +95,7 @@ class Sight(nn.Module):
         mirrored = "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored), self.patches(few)]
         if "colour" in self.parts:
-            parts.append(colour_layout(few, 8, mirrored=mirrored))
+            parts.append(colour_layout(few, COLOUR_CELLS, mirrored=mirrored))
         return torch.cat(parts, 1)
 
     def _components(self, centred: Tensor) -> Tensor:

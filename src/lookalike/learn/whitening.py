@@ -1,7 +1,7 @@
 """From codes to embeddings: every direction gets the same spread, every embedding the same length."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -95,13 +95,13 @@ class Whitening:
         return {f"whitening.{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, "Tensor"]) -> "Whitening":
-        """What ``tensors`` gave; KeyError or ValueError when they do not fit together."""
-        mean, scales, rotation = (tensors[f"whitening.{name}"].numpy() for name in ("mean", "scales", "rotation"))
-        matrices = tuple(tensors[f"whitening.matrix{number}"].numpy() for number in range(len(scales)))
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Whitening":
+        """What ``tensors`` gave, as arrays; KeyError or ValueError when they do not fit together."""
+        mean, scales, rotation = (arrays[f"whitening.{name}"] for name in ("mean", "scales", "rotation"))
+        matrices = tuple(arrays[f"whitening.matrix{number}"] for number in range(len(scales)))
         if {len(mean), len(rotation)} != {sum(len(matrix) for matrix in matrices)}:
             raise ValueError("the whitening's parts do not fit together")
-        return cls(mean, scales, rotation, matrices, float(tensors["whitening.length"][0]))
+        return cls(mean, scales, rotation, matrices, float(arrays["whitening.length"][0]))
 
     @property
     def _spans(self) -> list[slice]:

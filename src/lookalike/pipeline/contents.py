@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INDEXED = ("neighbors", "index")
-HELD = ("images", "described", "skipped", "model", "thumbnails", "_rows", "_clustering", *INDEXED)
+HELD = ("images", "described", "skipped", "model", "alone", "thumbnails", "_rows", "_clustering", *INDEXED)
 """What a library keeps in memory of what it has read; of the stage ``index`` these two."""
 WAY = ("images", "model", "embeddings", "index", "map", "clusters")
 """The stages that a library is built in."""
@@ -129,6 +129,12 @@ class Contents:
     def model(self) -> learn.Trained:
         """The model, ready to encode."""
         return learn.load_model(self._files.place("model", "model"), self._device)
+
+    @cached_property
+    def alone(self) -> learn.Alone | None:
+        """The model's encoder for few pictures, which needs no PyTorch; None where the model itself has to encode."""
+        on_processor = self._device in ("auto", "cpu")
+        return learn.encoder_alone(self._files.place("model", "model")) if on_processor else None
 
     @cached_property
     def thumbnails(self) -> Thumbnails:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from lookalike import learn
 from lookalike.errors import ModelError, SettingError
 from lookalike.images import load
 from lookalike.pipeline.contents import Contents
@@ -36,9 +37,12 @@ class Finding(Contents):
 
         A library of embeddings of one's own has only those of its images, by name or path; ModelError for others.
         """
+        few = several(query)
+        if len(few) <= learn.FEW and self.alone:
+            return self.alone.encode(self._seen(few, self.alone.size))
         if not self.model.encodes:
-            return np.array(self.embeddings)[[self._known(one) for one in _several(query)]]
-        return self.model.encode(self._seen(query))
+            return np.array(self.embeddings)[[self._known(one) for one in few]]
+        return self.model.encode(self._seen(few, self.model.size))
 
     def find(
         self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None
@@ -62,7 +66,7 @@ class Finding(Contents):
     ) -> list[dict[str, np.ndarray]]:
         """What `find` puts in a table, for each query: the columns, (n,) each."""
         index = self.index  # before the model: an unfinished library says so at once
-        queries = readable_twice(_several(query)) if verify else _several(query)
+        queries = readable_twice(several(query)) if verify else several(query)
         rows, distances = index.search(self._embedded(queries), max(n, FIRST) if verify and n > 0 else n)
         more: list[dict[str, np.ndarray]] = [{} for _ in rows]
         names = self.file_names
@@ -77,7 +81,7 @@ class Finding(Contents):
 
     def _embedded(self, query: Query | Sequence[Query]) -> np.ndarray:
         """Embeddings float32 (m, dim) of the queries: those of images from the library, of others by the model."""
-        queries = _several(query)
+        queries = several(query)
         rows = [self._row_of(one) for one in queries]
         strangers = [one for one, row in zip(queries, rows, strict=True) if row is None]
         encoded = iter(self.encode(strangers) if strangers else ())
@@ -104,11 +108,10 @@ class Finding(Contents):
             return row if same else None
         return row
 
-    def _seen(self, query: Query | Sequence[Query]) -> np.ndarray:
+    def _seen(self, queries: Sequence[Query], size: int) -> np.ndarray:
         """Pictures as the model wants them: uint8 (m, size, size, 3)."""
-        queries = _several(query)
         fit = self._files.facts("model").get("fit", self.settings.fit)  # not what a build under way is going to use
-        return np.stack([load(one, size=self.model.size, fit=fit) for one in queries])
+        return np.stack([load(one, size=size, fit=fit) for one in queries])
 
     def _known(self, query: Any) -> int:
         """The row of a query that must be an image of the library, by its name or its path."""
@@ -129,7 +132,7 @@ def table_of(matches: list[dict[str, np.ndarray]]) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _several(query: Any) -> Sequence[Any]:
+def several(query: Any) -> Sequence[Any]:
     """The queries as a list; SettingError for an empty one."""
     if isinstance(query, (list, tuple)) and not query:
         raise SettingError("query is an empty list; name at least one picture")

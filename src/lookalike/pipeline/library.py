@@ -14,7 +14,7 @@ from lookalike.errors import LibraryError, SettingError
 from lookalike.library import ROOTS, LibraryFolder
 from lookalike.pipeline.contents import HELD, INDEXED
 from lookalike.pipeline.editing import EDITED, Editing
-from lookalike.pipeline.finding import Finding, Query
+from lookalike.pipeline.finding import Finding, Query, several
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.layouts import LAYOUTS, keep_layout, kept_layout
 from lookalike.pipeline.scoring import cluster_scores, search_scores
@@ -108,7 +108,7 @@ class Library(Finding, Editing):
 
     def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
         """Pictures as the model sees them, and what it makes of them: uint8 (m, size, size, 3) each."""
-        seen = self._seen(query)
+        seen = self._seen(several(query), self.model.size)
         return seen, self.model.reconstruct(seen)
 
     def between(self, first: Query, second: Query, steps: int = 8) -> np.ndarray:
@@ -118,7 +118,7 @@ class Library(Finding, Editing):
         """
         if steps < 2:
             raise SettingError(f"steps={steps} must be at least 2, the two ends")
-        start, end = self.model.codes(self._seen([first, second]))
+        start, end = self.model.codes(self._seen([first, second], self.model.size))
         share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
         return self.model.decode_codes((1 - share) * start + share * end)
 

@@ -1,0 +1,202 @@
+"""A few pictures encoded without PyTorch, which takes longer to load than a search takes.
+
+What `Siamese.encode` and `VariationalAutoencoder.encode` do to a batch, done to one picture with NumPy: a few
+milliseconds, and no second and a half before them. Everything is learned, and every folder encoded, by the networks
+themselves; a test holds the two together.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from lookalike.learn import hub
+from lookalike.learn.measures import BINS, CLIP, COLOUR_CELLS, FAINT, FLOOR, GRIDS, LOOKED_AT, SIDE, SURE
+from lookalike.learn.model import bounded
+from lookalike.learn.whitening import Whitening
+
+FEW = 4
+"""Queries at once; for more the networks are faster, loading them included."""
+SEES = ("siamese-vae", "siamese")
+"""Models whose code begins with the sight."""
+KNOWN = (*SEES, "vae")
+"""Models that can be followed here."""
+
+LARGEST = 512
+"""Pixels a side: what sees more is a network's work."""
+
+Weights = Mapping[str, np.ndarray]
+
+
+class Alone:
+    """The encoder of a model on disk, without its network; see `encoder_alone`."""
+
+    def __init__(self, name: str, settings: dict[str, Any], weights: Weights, whitening: Whitening) -> None:
+        self.name, self.settings, self.weights, self.whitening = name, settings, weights, whitening
+
+    @property
+    def size(self) -> int:
+        """Pixels a side of the images that ``encode`` wants."""
+        return int(self.settings["size"])
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim), as `Trained.encode` gives them in 32 bits."""
+        floats = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
+        return self.whitening.apply(np.stack([self._code(image) for image in floats]))
+
+    def _code(self, image: np.ndarray) -> np.ndarray:
+        """An image (3, s, s) in [0, 1] to its code (n,)."""
+        weights = self.weights
+        features = _features(2 * image - 1, weights)
+        both = weights["heads.weight"] @ features + weights["heads.bias"]
+        mean = both[: len(both) // 2]
+        return np.concatenate([self._sight(image), mean]) if self.name in SEES else mean
+
+    def _sight(self, image: np.ndarray) -> np.ndarray:
+        mirrored, in_colour = "flip" in self.settings["ignore"], "color" not in self.settings["ignore"]
+        shares = _shares(image)
+        parts = [_blocks(shares, cell, mirrored) for cell in (self.size // 8, self.size // 4)]
+        parts.append(_patches(image, self.weights, mirrored))
+        parts += [_colours(image, mirrored)] if in_colour else []
+        seen: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
+        return seen
+
+
+def encoder_alone(folder: Path) -> Alone | None:
+    """The encoder of the model that `Trained.save` wrote there; None where the network itself has to be loaded.
+
+    That is for models that are not followed here, and when the folder holds no usable model, which loading will tell.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    unusable: tuple[type[Exception], ...] = (*hub.ODD, SafetensorError)
+    try:
+        document = json.loads(bounded(folder / "model.json"))
+        if document["name"] not in KNOWN or not 32 <= document["settings"]["size"] <= LARGEST:
+            return None
+        with safe_open(folder / "model.safetensors", framework="numpy") as file:
+            names = [name for name in file.keys() if not name.startswith("network.decoder.")]  # noqa: SIM118
+            arrays = {name.removeprefix("network."): file.get_tensor(name) for name in names}
+        alone = Alone(document["name"], document["settings"], arrays, Whitening.from_arrays(arrays))
+        alone.encode(np.zeros((1, alone.size, alone.size, 3), np.uint8))
+    except unusable:
+        return None
+    return alone
+
+
+def _features(image: np.ndarray, weights: Weights) -> np.ndarray:
+    """What `nets.Encoder` makes of an image (3, s, s): its features (n,)."""
+    x = image
+    for layer in range(7):
+        name = f"encoder.layers.{layer}"
+        if f"{name}.first.0.weight" in weights:
+            first = _convolution(x, weights, f"{name}.first", stride=1).clip(0)
+            x = (x + _convolution(first, weights, f"{name}.second", stride=1)).clip(0)
+        else:
+            x = _convolution(x, weights, name, stride=2).clip(0)
+    cells = min(image.shape[-1], 64) // 16
+    return _averaged(x, cells).ravel()
+
+
+def _convolution(x: np.ndarray, weights: Weights, name: str, *, stride: int) -> np.ndarray:
+    """3x3 convolution and batch normalisation of x (c, h, w)."""
+    kernel, at = weights[f"{name}.0.weight"], f"{name}.1"
+    windows = sliding_window_view(np.pad(x, ((0, 0), (1, 1), (1, 1))), (3, 3), (1, 2))[:, ::stride, ::stride]
+    columns = windows.transpose(0, 3, 4, 1, 2).reshape(kernel[0].size, -1)
+    scale = weights[f"{at}.weight"] / np.sqrt(weights[f"{at}.running_var"] + 1e-5)
+    shift = weights[f"{at}.bias"] - weights[f"{at}.running_mean"] * scale
+    made: np.ndarray = scale[:, None] * (kernel.reshape(len(kernel), -1) @ columns) + shift[:, None]
+    return made.reshape(len(kernel), *windows.shape[1:3])
+
+
+def _shares(image: np.ndarray) -> np.ndarray:
+    """`descriptor._shares` of the strongest gradients of an image (3, s, s): (bins, s, s)."""
+    padded = np.pad(image, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
+    down = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
+    strength = across**2 + down**2
+    strongest = strength.argmax(0)[None]
+    across, down, strength = (np.take_along_axis(of, strongest, 0)[0] for of in (across, down, strength))
+    angles = np.arange(BINS, dtype=np.float32) * np.float32(2 * pi / BINS)
+    reach = np.float32(cos(2 * pi / BINS))
+    weights = np.stack([np.cos(angles), np.sin(angles), np.full_like(angles, -reach)], 1) / (1 - reach)
+    gradients = np.stack([across.ravel(), down.ravel(), np.sqrt(strength + np.float32(1e-12)).ravel()])
+    shares: np.ndarray = (weights @ gradients).clip(0)
+    return shares.reshape(BINS, *image.shape[1:])
+
+
+def _blocks(shares: np.ndarray, cell: int, mirrored: bool) -> np.ndarray:
+    """`descriptor.oriented_gradients` of shares (bins, s, s), for one size of cells: (blocks² · 4 · 18,)."""
+    side = shares.shape[-1]
+    centres = (np.arange(side // cell, dtype=np.float32) + 0.5) * cell
+    distances = np.abs(np.arange(side, dtype=np.float32)[:, None] + 0.5 - centres)
+    tents = (1 - distances / cell).clip(0) / cell  # (s, s/cell)
+    histograms = tents.T @ (shares @ tents)
+    blocks = _normalised_blocks(histograms)
+    if mirrored:
+        opposite = (BINS // 2 - np.arange(BINS)) % BINS  # where a direction goes in a mirror
+        blocks = (blocks + _normalised_blocks(histograms[opposite, :, ::-1])) / 2
+    return blocks
+
+
+def _normalised_blocks(histograms: np.ndarray) -> np.ndarray:
+    end = histograms.shape[-1] - 1
+    blocks = np.stack([histograms[:, i : end + i, j : end + j] for i in (0, 1) for j in (0, 1)])
+    blocks = np.minimum(blocks / (np.sqrt((blocks**2).sum((0, 1))) + FLOOR), CLIP)
+    normalised: np.ndarray = blocks / (np.sqrt((blocks**2).sum((0, 1))) + 1e-3)
+    return normalised.ravel()
+
+
+def _patches(image: np.ndarray, weights: Weights, mirrored: bool) -> np.ndarray:
+    """What `patches.Patches` gives of an image (3, s, s): (n_features,)."""
+    patches = sliding_window_view(_averaged(image.mean(0), LOOKED_AT), (SIDE, SIDE)).reshape(-1, SIDE**2)
+    patches = patches - patches.mean(1, keepdims=True)
+    patches = patches / np.sqrt((patches**2).mean(1, keepdims=True) + np.float32(FAINT**2))
+    white = (patches - weights["sight.patches.mean"]) @ weights["sight.patches.matrix"]
+    white = white / np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-12)
+    words = weights["sight.patches.words"]
+    described = _in_cells(white @ words.T)
+    if mirrored:
+        turned = words.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(words.shape)
+        described = described + _in_cells(white @ turned.T, mirrored=True)
+    roots: np.ndarray = np.sqrt(described)
+    return roots / np.float32(max(float(np.linalg.norm(roots)), 1e-12))
+
+
+def _in_cells(cosines: np.ndarray, *, mirrored: bool = False) -> np.ndarray:
+    """Mean shares of words, by the cosines (p², words) of patches with them, in cells: (n_features,)."""
+    side = LOOKED_AT - SIDE + 1
+    shares = (cosines - np.float32(SURE)).clip(0).T.reshape(-1, side, side)
+    shares = shares[:, :, ::-1] if mirrored else shares
+    cells = [_averaged(shares, grid).reshape(len(shares), -1) / grid for grid in GRIDS]
+    return np.concatenate(cells, 1).T.ravel()
+
+
+def _colours(image: np.ndarray, mirrored: bool) -> np.ndarray:
+    """What `descriptor.colour_layout` gives of an image (3, s, s): (3 · cells²,)."""
+    means = _averaged(image, COLOUR_CELLS)
+    lightness = means.mean(0)
+    layout = np.stack([lightness, means[0] - lightness, means[2] - lightness])
+    layout = (layout + layout[:, :, ::-1]) / 2 if mirrored else layout
+    return layout.ravel()
+
+
+def _averaged(x: np.ndarray, cells: int) -> np.ndarray:
+    """x (..., s, s) averaged over ``cells`` cells a side, (..., cells, cells), as torch's ``adaptive_avg_pool2d``."""
+    means = _means(x.shape[-1], cells)
+    averaged: np.ndarray = means @ (x @ means.T)
+    return averaged
+
+
+@cache
+def _means(side: int, cells: int) -> np.ndarray:
+    starts = np.arange(cells) * side // cells
+    ends = -(-(np.arange(cells) + 1) * side // cells)  # rounded up
+    inside = (np.arange(side) >= starts[:, None]) & (np.arange(side) < ends[:, None])
+    means: np.ndarray = (inside / inside.sum(1, keepdims=True)).astype(np.float32)
+    return means

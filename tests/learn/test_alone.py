@@ -1,0 +1,72 @@
+"""The encoder without PyTorch against the network it stands for."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lookalike import learn
+from lookalike.learn import alone, device
+
+CHOICES = [
+    *[("siamese-vae", {"ignore": ignore}) for ignore in ([], ["flip"], ["color", "crop"], ["flip", "color", "scale"])],
+    *[("siamese-vae", {"size": size}) for size in (48, 64, 128)],
+    ("siamese-vae", {"width": 16, "latent": 5, "dim": 24}),
+    ("siamese", {}),
+    ("vae", {}),
+    ("vae", {"size": 128}),
+]
+
+
+@pytest.fixture
+def in_32_bits(monkeypatch):
+    """Networks compute in float32 on every processor, as the encoder alone does."""
+    monkeypatch.setattr(device, "fast_bf16", lambda _: False)
+
+
+def trained(pictures, name, settings):
+    chosen = {"dim": 16, "size": 32, "width": 8, **settings}
+    images = pictures(6, size=chosen["size"])[0]
+    return learn.train(name, images, np.arange(len(images)), epochs=6, settings=chosen), images
+
+
+@pytest.mark.parametrize(("name", "settings"), CHOICES, ids=str)
+def test_it_encodes_as_the_network_does(pictures, tmp_path, in_32_bits, name, settings):
+    model, images = trained(pictures, name, settings)
+    model.save(tmp_path)
+    found = learn.encoder_alone(tmp_path)
+    assert found.size == model.size
+    expected = model.encode(images)
+    assert np.linalg.norm(expected, axis=1) == pytest.approx(1, abs=1e-4)
+    away = np.linalg.norm(found.encode(images) - expected, axis=1)
+    assert np.median(away) < 1e-3
+    assert away.max() < 0.01  # where two channels' gradients are equally strong, rounding decides which is taken
+    assert found.encode(images).dtype == np.float32
+
+
+def test_models_it_cannot_follow_are_left_to_the_network(pictures, tmp_path):
+    trained(pictures, "ae", {})[0].save(tmp_path)
+    assert learn.encoder_alone(tmp_path) is None
+
+
+@pytest.mark.parametrize("change", [{"size": 10**9}, {"size": "64"}, {"ignore": None}])
+def test_an_unusable_model_is_left_to_the_network_to_tell(pictures, tmp_path, change):
+    trained(pictures, "siamese-vae", {})[0].save(tmp_path)
+    place = tmp_path / "model.json"
+    document = json.loads(place.read_text())
+    document["settings"] |= change
+    place.write_text(json.dumps(document))
+    assert learn.encoder_alone(tmp_path) is None
+
+
+def test_so_is_a_model_without_weights(tmp_path):
+    assert learn.encoder_alone(tmp_path) is None
+
+
+def test_means_over_cells_are_those_of_pytorch():
+    import torch
+
+    x = np.random.default_rng(0).random((2, 27, 27)).astype(np.float32)
+    for cells in (1, 2, 3, 8, 27):
+        expected = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(x), cells).numpy()
+        assert np.abs(alone._averaged(x, cells) - expected).max() < 1e-6
