@@ -20,7 +20,7 @@ from PIL import Image
 
 from lookalike.images.prepare import prepare
 from lookalike.images.reading import hash_of, read_whole
-from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import autocast, to_floats
 from lookalike.learn.model import complete, start
 from lookalike.learn.views import mirrored, view
@@ -86,6 +86,7 @@ def looking(paths: list[Path]) -> Iterator[tuple[str, Work]]:
         "gradients": partial(oriented_gradients, mirrored=True),
         "patches": sight.patches,
         "colours": partial(colour_layout, cells=8, mirrored=True),
+        "palette": palette,
     }
     arguments = {"gradients": (8, 16)}
     for name, piece in pieces.items():

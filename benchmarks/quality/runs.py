@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from lookalike.learn import GENERATION
+
 RESULTS = Path(__file__).with_name("results.jsonl")
 SCORES = {
     "precision_at_10": "P@10",
@@ -29,7 +31,7 @@ SCORES = {
 def keep(folder_set: str, model: str, seed: int, run: Mapping[str, Any], **settings: Any) -> None:
     """Appends a run with what it was made by, and prints it."""
     found = {key: round(value, 4) for key, value in run.items() if isinstance(value, float)}
-    made_by = {"date": str(datetime.date.today()), "commit": commit(), **settings}
+    made_by = {"date": str(datetime.date.today()), "commit": commit(), "generation": GENERATION, **settings}
     line = {"set": folder_set, "model": model, "seed": seed, **made_by, **found}
     with RESULTS.open("a") as results:
         print(json.dumps(line), file=results)
@@ -45,9 +47,14 @@ def commit() -> str:
 
 
 def table(folder_set: str) -> str:
-    """A row for each model, the best precision first; a run that was repeated counts as it was the last time."""
+    """A row for each model, the best precision first; a run that was repeated counts as it was the last time.
+
+    Where the meaning of the default's settings has changed (`GENERATION`), runs of it and of ``siamese`` before do not
+    count.
+    """
     runs = pd.read_json(RESULTS, lines=True)
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
+    runs = runs[~runs["model"].str.startswith("siamese") | (runs["generation"] == GENERATION)]
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
     heads = ["model", "runs", *scores.values(), "drawn", "train, s"]

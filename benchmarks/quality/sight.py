@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lookalike.images import FITS, Pixels, decode_folder, scan
 from lookalike.learn import sight as module
-from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import in_parallel
 from lookalike.learn.patches import Patches
 from lookalike.learn.sight import OUTLINE, ROUNDS, Sight
@@ -65,7 +65,7 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
-    for left_out in ("patches", "coarse", "fine", "colour"):
+    for left_out in ("patches", "coarse", "fine", "colour", "palette"):
         yield f"sight without {left_out}", partial(sight, DEFAULT, without=left_out)
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
@@ -90,6 +90,7 @@ DESCRIPTORS = {
     "gradients in 4x4 cells": lambda images: lambda few: oriented_gradients(few, 16, mirrored=True),
     "patches": learned_patches,
     "colours in 8x8 cells": lambda images: lambda few: colour_layout(few, 8, mirrored=True),
+    "colours of the whole picture": lambda images: palette,
 }
 """What each makes of images, when it has seen those of the folder."""
 

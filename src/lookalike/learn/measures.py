@@ -8,6 +8,8 @@ FLOOR = 0.03
 """Blocks whose gradients are fainter than this (of white on black) fade out instead of becoming noise."""
 COLOUR_CELLS = 8
 """Cells a side whose mean colour is looked at."""
+PALETTE = (16, 4, 4)
+"""Hues, saturations and values that colours are counted by."""
 LOOKED_AT = 32
 """Pixels a side that a picture is shrunk to before its patches are looked at."""
 SIDE = 6

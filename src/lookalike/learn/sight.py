@@ -9,19 +9,22 @@ the directions in which fine gradients vary most, as they are.
 """
 
 from collections.abc import Collection
+from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.learn.descriptor import colour_layout, oriented_gradients
+from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import in_parallel
-from lookalike.learn.measures import COLOUR_CELLS
+from lookalike.learn.measures import COLOUR_CELLS, PALETTE
 from lookalike.learn.patches import Patches
 from lookalike.learn.views import view
 
-PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "patches": (192, 1.1), "colour": (96, 0.5)}
-"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words, mean colours."""
+PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "patches": (192, 1.1), "colour": (96, 0.5), "palette": (64, 0.3)}
+"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words, mean colours in
+cells, and the colours of the whole picture."""
+IN_COLOUR = ("colour", "palette")
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
 ROUNDS = 3
@@ -47,7 +50,7 @@ class Sight(nn.Module):
     def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float) -> None:
         super().__init__()
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
-        self.parts = {name: part for name, part in PARTS.items() if name != "colour" or "color" not in ignore}
+        self.parts = {name: part for name, part in PARTS.items() if name not in IN_COLOUR or "color" not in ignore}
         self.patches = Patches(mirrored="flip" in ignore)
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
@@ -84,6 +87,7 @@ class Sight(nn.Module):
             "coarse": 72 * 3**2,
             "patches": self.patches.n_features,
             "colour": 3 * COLOUR_CELLS**2,
+            "palette": prod(PALETTE),
         }
         return [lengths[name] for name in self.parts]
 
@@ -95,7 +99,7 @@ class Sight(nn.Module):
         mirrored = "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored), self.patches(few)]
         if "colour" in self.parts:
-            parts.append(colour_layout(few, COLOUR_CELLS, mirrored=mirrored))
+            parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
 
     def _components(self, centred: Tensor) -> Tensor:
