@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -227,6 +227,15 @@ class LibraryFolder:
         kept = {stage: record for stage, record in self.header["stages"].items() if stage not in stages}
         self._put(stages=kept)
         self._sweep()
+
+    def give_up(self) -> None:
+        """Takes a library away of which nothing was built yet. Call it inside ``writing``, as the last thing."""
+        self.refresh()
+        if not self.header["stages"]:
+            (self.path / HEADER).unlink()
+            with suppress(OSError):  # where the lock cannot go while it is held, or something else is there
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
 
     def _put(self, **entries: Any) -> None:
         """Replaces entries of the header, on disk first: what could not be written is not shown either."""

@@ -260,11 +260,23 @@ def test_a_folder_without_pictures(tmp_path, photos, quick):
     (empty / "notes.txt").write_text("no picture")
     with pytest.raises(FolderError, match=r"no pictures in .*empty: 0 that cannot be read, 1 other files"):
         lookalike.build(empty, tmp_path / "b.lookalike", **quick)
+    assert not (tmp_path / "b.lookalike").exists()
     (empty / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(FolderError, match=r"none of the 1 pictures in .* could be read; the first, broken\.png: "):
         lookalike.build(empty, tmp_path / "b.lookalike", **quick)
     with pytest.raises(FolderError, match="missing"):
         lookalike.build(tmp_path / "missing", tmp_path / "c.lookalike", **quick)
+
+
+def test_a_library_stays_when_its_folder_has_been_emptied(tmp_path, photos, quick):
+    folder = shutil.copytree(photos, tmp_path / "own")
+    library = lookalike.build(folder, tmp_path / "a.lookalike", **quick)
+    before = records(library)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with pytest.raises(FolderError, match="no pictures"):
+        lookalike.build(folder, library.path, **quick)
+    assert records(lookalike.open(library.path)) == before
 
 
 @pytest.mark.parametrize("n_each", [1, 2])

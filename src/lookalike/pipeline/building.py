@@ -35,13 +35,19 @@ def build(
     place, root = library_path(folder, output), Path(folder).resolve()
     if not root.is_dir():
         raise FolderError(f"{folder} is {'a file' if root.exists() else 'missing'}; expected a folder of pictures")
-    _chosen(LibraryFolder(place) if (place / HEADER).exists() else None, settings)
+    fresh = not (place / HEADER).exists()
+    _chosen(None if fresh else LibraryFolder(place), settings)
     files = LibraryFolder.create(place, root)
     with files.writing():
         _check_owner(files, root)
         chosen = _chosen(files, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
-        stages.scan(root)
+        try:
+            stages.scan(root)
+        except FolderError:
+            if fresh:
+                files.give_up()
+            raise
         stages.check()
         files.note(settings=chosen.as_dict(), folder=str(root))
         stages.images()
