@@ -167,7 +167,7 @@ def test_default_models_are_all_but_the_slow_one():
         ({"models": "vae"}, SettingError, "must be a list of names"),
         ({"model": "vae"}, SettingError, r"takes models=\[...\]"),
         ({"minutes": -1}, SettingError, "minutes=-1"),
-        ({"labels": "missing.csv"}, SettingError, "cannot be read as CSV"),
+        ({"labels": "missing.csv"}, SettingError, "is missing"),
         ({"models": ["pixels"], "model_settings": {"beta": 1}}, SettingError, "'pixels' does not take these settings"),
     ],
 )

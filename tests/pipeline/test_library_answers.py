@@ -252,7 +252,7 @@ def test_labels_that_cannot_be(library, tmp_path):
         file.write_text(text)
         with pytest.raises(SettingError, match=message):
             library.evaluate(file)
-    with pytest.raises(SettingError, match=r"missing\.csv.*cannot be read as CSV"):
+    with pytest.raises(SettingError, match=r"missing\.csv.*is missing"):
         library.evaluate("missing.csv")
 
 

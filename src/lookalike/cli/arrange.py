@@ -20,7 +20,7 @@ from lookalike.cli.options import (
     Splitting,
     given,
 )
-from lookalike.cli.printing import answer, chart, readable, table
+from lookalike.cli.printing import answer, chart, note, readable, table
 from lookalike.cli.progress import progress_bars
 
 TYPICAL = 3
@@ -56,6 +56,11 @@ def cluster(
             _edit(clustered, rename, merge, split)
         else:
             clustered.cluster(progress=progress, **settings)
+    found, wanted = len(clustered.cluster_names), settings.get("n_clusters")
+    if isinstance(wanted, int) and found < wanted and clustered.settings.method != "hdbscan":
+        note(
+            f"{found:,} clusters, not {wanted:,}: of {len(clustered.file_names):,} images identical ones stay together"
+        )
     answer(_clusters(clustered), as_json, _clusters_text)
 
 

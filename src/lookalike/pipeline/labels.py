@@ -51,6 +51,8 @@ def _read(path: Path) -> pd.DataFrame:
 
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise SettingError(f"labels={str(path)!r} is missing; name a CSV file, or 'folders' for sub-folders") from None
     except (OSError, ValueError) as error:
         raise SettingError(f"labels={str(path)!r} cannot be read as CSV: {error}") from None
     if "file_name" not in table or table.shape[1] < 2:
