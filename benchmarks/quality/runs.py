@@ -54,7 +54,7 @@ def table(folder_set: str) -> str:
     """
     runs = pd.read_json(RESULTS, lines=True)
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
-    runs = runs[~runs["model"].str.startswith("siamese") | (runs["generation"] == GENERATION)]
+    runs = runs[~runs["model"].str.startswith("siamese") | runs["generation"].eq(GENERATION)]
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
     heads = ["model", "runs", *scores.values(), "drawn", "train, s"]

@@ -117,7 +117,7 @@ def sighted(images: np.ndarray, more: Seeing | None, ignore: tuple[str, ...]) ->
 
 def reduced(features: np.ndarray) -> np.ndarray:
     """64 principal components, whitened, of length 1."""
-    return Whitening.fit(features, 64, [Block(features.shape[1], 1.0, np.inf)]).apply(features)
+    return Whitening.fit(features, 64, [Block(features.shape[1], 1.0, 0.2)]).apply(features)
 
 
 def in_batches(module: nn.Module, images: np.ndarray) -> np.ndarray:

@@ -233,6 +233,7 @@ class LibraryFolder:
         self.refresh()
         if not self.header["stages"]:
             (self.path / HEADER).unlink()
+            shutil.rmtree(self.working, ignore_errors=True)
             with suppress(OSError):  # where the lock cannot go while it is held, or something else is there
                 (self.path / LOCK).unlink()
                 self.path.rmdir()

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from lookalike import learn
+from lookalike.errors import ModelError
 from lookalike.learn import alone, device
 
 CHOICES = [
@@ -49,13 +51,38 @@ def test_models_it_cannot_follow_are_left_to_the_network(pictures, tmp_path):
     assert learn.encoder_alone(tmp_path) is None
 
 
-@pytest.mark.parametrize("change", [{"size": 10**9}, {"size": "64"}, {"ignore": None}])
+@pytest.mark.parametrize("change", [{"size": 10**9}, {"size": "64"}, {"ignore": 5}, {"dim": 8}])
 def test_an_unusable_model_is_left_to_the_network_to_tell(pictures, tmp_path, change):
     trained(pictures, "siamese-vae", {})[0].save(tmp_path)
     place = tmp_path / "model.json"
     document = json.loads(place.read_text())
     document["settings"] |= change
     place.write_text(json.dumps(document))
+    assert learn.encoder_alone(tmp_path) is None
+    with pytest.raises(ModelError, match="no usable model"):
+        learn.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 2, 3, 3)], ids=str)
+def test_so_is_one_with_a_tensor_of_another_shape(pictures, tmp_path, shape):
+    trained(pictures, "siamese-vae", {})[0].save(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file(
+        {**tensors, "network.encoder.layers.0.0.weight": np.ones(shape, np.float32)}, tmp_path / "model.safetensors"
+    )
+    assert learn.encoder_alone(tmp_path) is None
+
+
+def test_a_large_tensor_that_nobody_needs_is_not_read(pictures, tmp_path, monkeypatch):
+    trained(pictures, "siamese-vae", {})[0].save(tmp_path)
+    monkeypatch.setattr(
+        alone, "MOST", sum(tensor.size for tensor in load_file(tmp_path / "model.safetensors").values())
+    )
+    tensors = load_file(tmp_path / "model.safetensors")
+    more = np.zeros(alone.MOST, np.float32)
+    save_file({**tensors, "network.junk": more}, tmp_path / "model.safetensors")
+    assert learn.encoder_alone(tmp_path) is not None
+    save_file({**tensors, "network.encoder.junk": more}, tmp_path / "model.safetensors")
     assert learn.encoder_alone(tmp_path) is None
 
 

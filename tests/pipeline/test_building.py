@@ -264,6 +264,11 @@ def test_a_folder_without_pictures(tmp_path, photos, quick):
     (empty / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(FolderError, match=r"none of the 1 pictures in .* could be read; the first, broken\.png: "):
         lookalike.build(empty, tmp_path / "b.lookalike", **quick)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(FolderError):
+        lookalike.build(empty, tmp_path / "mine", **quick)
+    assert (tmp_path / "mine").is_dir()
+    assert not (tmp_path / "b.lookalike").exists()
     with pytest.raises(FolderError, match="missing"):
         lookalike.build(tmp_path / "missing", tmp_path / "c.lookalike", **quick)
 

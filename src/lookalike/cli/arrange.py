@@ -56,11 +56,9 @@ def cluster(
             _edit(clustered, rename, merge, split)
         else:
             clustered.cluster(progress=progress, **settings)
-    found, wanted = len(clustered.cluster_names), settings.get("n_clusters")
-    if isinstance(wanted, int) and found < wanted and clustered.settings.method != "hdbscan":
-        note(
-            f"{found:,} clusters, not {wanted:,}: of {len(clustered.file_names):,} images identical ones stay together"
-        )
+    n_images = len(clustered.file_names)
+    if isinstance(n_clusters, int) and n_clusters > n_images:
+        note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images")
     answer(_clusters(clustered), as_json, _clusters_text)
 
 

@@ -8,7 +8,7 @@ themselves; a test holds the two together.
 import json
 from collections.abc import Mapping
 from functools import cache
-from math import cos, pi
+from math import cos, pi, prod
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,18 @@ from lookalike.learn.measures import BINS, CLIP, COLOUR_CELLS, FAINT, FLOOR, GRI
 from lookalike.learn.model import bounded
 from lookalike.learn.whitening import Whitening
 
-FEW = 4
-"""Queries at once; for more the networks are faster, loading them included."""
+FEW = 32
+"""Queries at once; many more are faster by the network, the loading of PyTorch included."""
+SIZES = (32, 48, 64, 128)
+"""Pixels a side; what sees more is a network's work."""
+MOST = 32 << 20
+"""Numbers that are read; a model with more is a network's work, and one of ours has fewer."""
+NEEDED = ("network.encoder.", "network.heads.", "network.sight.", "whitening.")
+"""How the names of the tensors begin that encoding needs."""
 SEES = ("siamese-vae", "siamese")
 """Models whose code begins with the sight."""
 KNOWN = (*SEES, "vae")
 """Models that can be followed here."""
-
-LARGEST = 512
-"""Pixels a side: what sees more is a network's work."""
 
 Weights = Mapping[str, np.ndarray]
 
@@ -77,13 +80,19 @@ def encoder_alone(folder: Path) -> Alone | None:
     unusable: tuple[type[Exception], ...] = (*hub.ODD, SafetensorError)
     try:
         document = json.loads(bounded(folder / "model.json"))
-        if document["name"] not in KNOWN or not 32 <= document["settings"]["size"] <= LARGEST:
+        name, settings = document["name"], document["settings"]
+        if name not in KNOWN or settings["size"] not in SIZES:
             return None
         with safe_open(folder / "model.safetensors", framework="numpy") as file:
-            names = [name for name in file.keys() if not name.startswith("network.decoder.")]  # noqa: SIM118
-            arrays = {name.removeprefix("network."): file.get_tensor(name) for name in names}
-        alone = Alone(document["name"], document["settings"], arrays, Whitening.from_arrays(arrays))
-        alone.encode(np.zeros((1, alone.size, alone.size, 3), np.uint8))
+            needed = [of for of in file.keys() if of.startswith(NEEDED)]  # noqa: SIM118
+            if sum(prod(file.get_slice(of).get_shape()) for of in needed) > MOST:
+                return None
+            arrays = {of.removeprefix("network."): file.get_tensor(of) for of in needed}
+        whitening = Whitening.from_arrays(arrays)
+        if whitening.rotation.shape[1] != settings["dim"] or not all(np.isfinite(of).all() for of in arrays.values()):
+            return None
+        alone = Alone(name, settings, arrays, whitening)
+        alone.encode(np.zeros((1, alone.size, alone.size, 3), np.uint8))  # fails where shapes do not fit
     except unusable:
         return None
     return alone

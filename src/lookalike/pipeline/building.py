@@ -35,8 +35,8 @@ def build(
     place, root = library_path(folder, output), Path(folder).resolve()
     if not root.is_dir():
         raise FolderError(f"{folder} is {'a file' if root.exists() else 'missing'}; expected a folder of pictures")
-    fresh = not (place / HEADER).exists()
-    _chosen(None if fresh else LibraryFolder(place), settings)
+    made = not place.exists()
+    _chosen(LibraryFolder(place) if (place / HEADER).exists() else None, settings)
     files = LibraryFolder.create(place, root)
     with files.writing():
         _check_owner(files, root)
@@ -44,13 +44,13 @@ def build(
         stages = Stages(files, chosen, device=device, progress=progress)
         try:
             stages.scan(root)
+            stages.check()
+            files.note(settings=chosen.as_dict(), folder=str(root))
+            stages.images()
         except FolderError:
-            if fresh:
+            if made:
                 files.give_up()
             raise
-        stages.check()
-        files.note(settings=chosen.as_dict(), folder=str(root))
-        stages.images()
         stages.model()
         stages.embeddings()
         stages.index()

@@ -38,11 +38,13 @@ class Finding(Contents):
         A library of embeddings of one's own has only those of its images, by name or path; ModelError for others.
         """
         few = several(query)
-        if len(few) <= learn.FEW and self.alone:
-            return self.alone.encode(self._seen(few, self.alone.size))
-        if not self.model.encodes:
+        alone = self.alone if len(few) <= learn.FEW else None  # once: another thread may let go of it
+        if alone:
+            return alone.encode(self._seen(few, alone.size))
+        model = self.model
+        if not model.encodes:
             return np.array(self.embeddings)[[self._known(one) for one in few]]
-        return self.model.encode(self._seen(few, self.model.size))
+        return model.encode(self._seen(few, model.size))
 
     def find(
         self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None

@@ -71,10 +71,10 @@ class Served:
                 del self._jobs[threading.get_ident()]
 
     def warm(self) -> None:
-        """Loads the model, and what it computes with, before somebody waits for it."""
-        model = self.latest().model
-        if model.encodes:
-            model.encode(np.zeros((1, model.size, model.size, 3), np.uint8))
+        """Loads the model, and what a search with a picture takes, before somebody waits for them."""
+        library = self.latest()
+        if library.model.encodes:
+            library.encode(np.zeros((library.model.size, library.model.size, 3), np.uint8))
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """What long work calls, in the thread that does it."""
