@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lookalike import learn, search
+from lookalike import search
 from lookalike.images import Pixels, decode_folder, scan
 from lookalike.learn.model import create
 from lookalike.learn.sight import Sight
@@ -85,7 +86,7 @@ def main() -> None:
     torch.manual_seed(0)
     networks = {
         "random weights": create("siamese-vae", {"dim": DIM, "size": 64}).eval(),
-        "trained on drawn pictures": learn.load_model(next(options.drawn.glob("model-*")), device="cpu").network,
+        "trained on drawn pictures": trained(options.drawn),
     }
     print(
         f"{options.folder.name}, {len(images)} images, P@10 / 1-NN\n\n| network | alone | with sight |\n|---|---|---|"
@@ -95,6 +96,16 @@ def main() -> None:
         seeing = Seeing(network, mirrored="flip" in ignore).eval()
         alone = scores(reduced(in_batches(seeing, images)), labels)
         print(f"| {name} | {alone} | {scores(sighted(images, seeing, ignore), labels)} |", flush=True)
+
+
+def trained(library: Path) -> nn.Module:
+    """The default's network with the encoder of a library's model."""
+    network = create("siamese-vae", {"dim": DIM, "size": 64})
+    tensors = load_file(next(library.glob("model-*")) / "model.safetensors")
+    begin = "network.encoder."
+    own = {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
+    network.encoder.load_state_dict(own)
+    return network.eval()
 
 
 def some(folder: Path) -> tuple[np.ndarray, np.ndarray]:
