@@ -7,10 +7,12 @@ from lookalike.images.pixels import Pixels, Thumbnails
 from lookalike.images.prepare import FITS, load, load_whole
 from lookalike.images.reading import open_regular, read_stream, read_whole
 from lookalike.images.scan import Scan, scan
+from lookalike.images.shards import VERSION as COPY_VERSION
 from lookalike.images.shards import decoded_so_far
 from lookalike.images.write import draw_text, encode_jpeg, encode_png, encode_webp, write_image
 
 __all__ = [
+    "COPY_VERSION",
     "FITS",
     "Atlas",
     "Pixels",

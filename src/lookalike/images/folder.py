@@ -94,7 +94,7 @@ def decode_folder(
     -------
     images : DataFrame
         One row per image, in the order of the candidates: `file_name`, `path`, `bytes` and `mtime_ns` (of what was
-        read), `content_hash` (BLAKE2b, 16 bytes in hexadecimal), `width` and `height` (pixels, as seen after
+        read), `content_hash` (first 16 bytes of SHA-256 in hexadecimal), `width` and `height` (pixels, as seen after
         orientation), `slot` (int64, the row of `Pixels`).
     skipped : DataFrame
         `file_name`, `reason`.

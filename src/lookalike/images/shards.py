@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from lookalike.errors import LibraryError
 
 SHARD = 64  # few enough that a few hundred large photos keep all cores busy
-VERSION = 2
+VERSION = 3  # 2 had other hashes
 MAX_SIZE = 4096  # pixels a side
 _MAX_JSON_BYTES = 1 << 20  # a full table has a tenth of that
 

@@ -210,7 +210,8 @@ class Stages:
     def _images_made_from(self) -> str:
         found = self._found
         return fingerprint(
-            _content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files
+            [_content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files],
+            images.COPY_VERSION,
         )
 
     @property
