@@ -5,14 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lookalike import library as library_module
 from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
-from lookalike.library import FORMAT, HEADER, MAX_HEADER, VERSION, LibraryFolder, fingerprint
+from lookalike.library import FORMAT, HEADER, MAX_HEADER, VERSION, LibraryFolder, Stage, fingerprint
+from lookalike.library import folder as library_module
 
 
 @pytest.fixture
@@ -117,6 +118,7 @@ def stage(**changes):
         {"folder": 3},
         {"created": None},
         {"generation": "7"},
+        {"working": "../elsewhere"},
         {"settings": []},
         {"stages": []},
         {"stages": {"first": None}},
@@ -236,6 +238,20 @@ def test_a_crash_at_any_step_of_a_commit_leaves_the_old_or_the_new(files, monkey
     assert len(names(files)) == len(before)
     if not committed:
         assert names(files) == before
+
+
+@pytest.mark.parametrize("moment", range(1, 15))
+def test_a_crash_at_any_step_leaves_all_of_several_stages_or_none(files, monkeypatch, moment):
+    stages = {name: Stage(contents(2), "two", {}) for name in ("first", "second")}
+    with monkeypatch.context() as patch:
+        calls = crash_at(patch, moment)
+        with suppress(CrashError), files.writing():
+            files.commit_together(stages, working="working-2")
+    after = LibraryFolder(files.path)
+    if "replace" in calls[:-1] or len(calls) < moment:
+        assert (value(after), after.made_from("second"), after.working.name) == (2, "two", "working-2")
+    else:
+        assert (value(after), after.has("second"), after.working.name) == (1, False, "working")
 
 
 def test_the_moments_cover_the_whole_commit(files, monkeypatch):

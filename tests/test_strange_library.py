@@ -103,11 +103,11 @@ def test_a_table_of_another_length_than_noted_is_refused(files):
 
 
 def test_a_table_that_unpacks_to_too_much_is_not_unpacked(files, monkeypatch):
-    monkeypatch.setattr("lookalike.library.MAX_TABLE", 1 << 16)
+    monkeypatch.setattr("lookalike.library.tables.MAX_TABLE", 1 << 16)
     place = files.path / files.header["stages"]["images"]["files"]["images"]
     pd.DataFrame({"file_name": [letter * 100_000 for letter in "abc"]}).to_parquet(place)
     assert place.stat().st_size < 1 << 16
     with pytest.raises(LibraryError, match=r"its 3 rows take 3.* bytes"):
         files.table("images", "images")
-    monkeypatch.setattr("lookalike.library.MAX_TABLE", 1 << 20)
+    monkeypatch.setattr("lookalike.library.tables.MAX_TABLE", 1 << 20)
     assert len(files.table("images", "images")) == 3

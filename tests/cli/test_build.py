@@ -205,3 +205,29 @@ def test_build_and_cluster_read_no_embeddings_for_a_name(run, own_library, folde
 def test_info_tells_the_versions(run, library):
     versions = run("info", library, "--json").json["versions"]
     assert f"torch = {versions['torch']}" in run("info", library).out
+
+
+def test_update_says_what_has_changed(run, folder, tmp_path):
+    place = tmp_path / "a.lookalike"
+    assert run("build", folder, "-o", place, *QUICK).code == 0
+    unchanged = run("update", place, "--json")
+    assert (unchanged.code, unchanged.err) == (0, "")
+    assert list(unchanged.json) == ["library", "added", "changed", "removed", "images", "skipped", "seconds"]
+    assert [unchanged.json[key] for key in ("added", "changed", "removed", "images", "skipped")] == [[], [], [], 48, 1]
+    first = folder / "checks" / "000.png"
+    first.rename(folder / "checks" / "moved.png")
+    for number in range(12):
+        (folder / f"{number:02}.png").write_bytes((folder / "checks" / "moved.png").read_bytes())
+    (folder / "checks" / "moved.png").unlink()
+    changed = run("update", place)
+    assert changed.code == 0
+    assert "added    12\n         00.png\n" in changed.out.replace("  00.png", "00.png")
+    assert "removed  1" in changed.out
+    assert "59" in changed.out
+    assert run("find", place, "00.png", "-n", "1", "--json").code == 0
+
+
+def test_update_of_what_is_none(run, tmp_path):
+    ended = run("update", tmp_path / "none.lookalike")
+    assert ended.code == 1
+    assert "is not a library" in ended.err

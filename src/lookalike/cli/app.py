@@ -48,6 +48,7 @@ class Commands(typer.core.TyperGroup):
 
 ORDER = [
     "build",
+    "update",
     "find",
     "cluster",
     "map",

@@ -1,6 +1,8 @@
 """``build`` makes a library, ``info`` tells what is in one."""
 
 import shlex
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +31,9 @@ from lookalike.cli.progress import progress_bars
 from lookalike.errors import LibraryError
 
 FIRST = 3
-"""Skipped files that are shown unasked."""
+"""Skipped files, or changed ones, that are shown unasked."""
+LATER = 0.2
+"""Share of the images from which on an update says that the model does not know them."""
 
 
 @app.command()
@@ -91,6 +95,38 @@ def build(
 
 
 @app.command()
+def update(
+    library: LibraryPath,
+    *,
+    device: Annotated[
+        Device, typer.Option(metavar="DEVICE", help=f"Where to compute: {listed(Device)}.")
+    ] = Device.auto,
+    as_json: AsJson = False,
+) -> None:
+    """Brings a library up to date with its folder: what was added or changed comes in, what was removed goes.
+
+    The model, the clusters with their names, and the map stay; a new image goes amid those that it is nearest to.
+    Killed at any moment, the library is as it was before. To learn from the new images too, build again.
+    """
+    start = time.monotonic()
+    with progress_bars() as progress:
+        opened = lookalike.open(library, device=str(device))
+        changes = opened.update(progress=progress)
+    facts_of = opened.info()["stages"]
+    later, there = facts_of["clusters"].get("came_later", 0), facts_of["images"]["images"]
+    if later > LATER * there:
+        note(f"{later:,} of {there:,} images came after the model had been trained; to learn from them, build again")
+    result = {
+        "library": str(opened.path),
+        **asdict(changes),
+        "images": there,
+        "skipped": facts_of["images"]["skipped"],
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    answer(result, as_json, _updated)
+
+
+@app.command()
 def info(
     library: LibraryPath,
     *,
@@ -125,6 +161,18 @@ def warn(stages: dict[str, Any]) -> None:
 
     for doubt in doubts(stages["model"]):
         note(f"warning: {doubt}")
+
+
+def _updated(result: dict[str, Any]) -> str:
+    changes = [(what, _named(result[what])) for what in ("added", "changed", "removed")]
+    counts = [(what, f"{result[what]:,}") for what in ("images", "skipped")]
+    return facts([("library", readable(result["library"])), *changes, *counts, ("seconds", f"{result['seconds']:.1f}")])
+
+
+def _named(file_names: list[str]) -> str:
+    """How many, and which the first are."""
+    lines = [f"{len(file_names):,}", *(f"  {readable(name)}" for name in file_names[:FIRST])]
+    return "\n".join(lines + ["  …"] * (len(file_names) > FIRST))
 
 
 def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:

@@ -2,7 +2,7 @@
 
 from lookalike.images.atlas import Atlas
 from lookalike.images.decode import decode
-from lookalike.images.folder import decode_folder
+from lookalike.images.folder import Earlier, Recipe, decode_by, decode_folder
 from lookalike.images.pixels import Pixels, Thumbnails
 from lookalike.images.prepare import FITS, load, load_whole
 from lookalike.images.reading import open_regular, read_stream, read_whole
@@ -15,10 +15,13 @@ __all__ = [
     "COPY_VERSION",
     "FITS",
     "Atlas",
+    "Earlier",
     "Pixels",
+    "Recipe",
     "Scan",
     "Thumbnails",
     "decode",
+    "decode_by",
     "decode_folder",
     "decoded_so_far",
     "draw_text",

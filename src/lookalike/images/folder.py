@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images.prepare import check_square
@@ -34,6 +34,22 @@ Progress = Callable[..., None]
 _SECONDS_PER_MEGABYTE = 2.0
 
 
+class Earlier(NamedTuple):
+    """What is decoded already, in a working copy made before.
+
+    Attributes
+    ----------
+    place : Path
+        That working copy.
+    slots : dict[int, tuple[int, str]]
+        By the row of a candidate its slot there, and the hash of its contents: a slot that holds something else, or
+        is gone, does not count.
+    """
+
+    place: Path
+    slots: dict[int, tuple[int, str]]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How files become pixels.
@@ -48,12 +64,15 @@ class Recipe:
         ``module:function`` with the signature of `prepare`; the processes that decode import it by this name.
     seconds : float
         How long one file may take, besides two seconds per megabyte.
+    earlier : Earlier, optional
+        What need not be decoded again.
     """
 
     size: int
     fit: str = "squash"
     decoder: str = "lookalike.images.prepare:prepare"
     seconds: float = 30.0
+    earlier: Earlier | None = None
 
 
 def decode_folder(
@@ -118,7 +137,7 @@ def decode_by(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """As `decode_folder`, by any `Recipe`."""
+    """As `decode_folder`, by any `Recipe`; what is known `Earlier` is copied, where it was decoded by the same one."""
     check_square(recipe.size, recipe.fit)
     if workers is not None and workers < 1:
         raise SettingError(f"workers is {workers}; expected at least 1, or None for one per core.")
@@ -136,6 +155,8 @@ def decode_by(
             if progress:
                 progress("decode", total - lacking + files, total)
 
+        if recipe.earlier and not _alike(recipe.earlier.place, into):
+            recipe = replace(recipe, earlier=None)
         jobs = _jobs(recipe, folder, candidates, into, missing)
         run_jobs(jobs, workers=min(workers or usable_cores(), len(missing)), report=report)
     if progress:
@@ -185,6 +206,12 @@ def _header_or_none(into: Path) -> dict[str, Any] | None:
         return None
 
 
+def _alike(one: Path, other: Path) -> bool:
+    """Whether two working copies were decoded in the same way."""
+    headers = [_header_or_none(place) or {} for place in (one, other)]
+    return all(headers[0].get(key) == headers[1].get(key) for key in ("version", "size", "fit", "decoder"))
+
+
 def _size_or_none(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
@@ -211,6 +238,10 @@ def _jobs(
             "decoder": recipe.decoder,
             "paths": [path.decode("utf-8", "surrogateescape") for path in part["path"]],
         }
+        if recipe.earlier:
+            slots = range(shard * SHARD, shard * SHARD + len(part))
+            known = {slot: recipe.earlier.slots[slot] for slot in slots if slot in recipe.earlier.slots}
+            instructions |= {"earlier": os.path.abspath(recipe.earlier.place), "known": known}
         seconds = [recipe.seconds + _SECONDS_PER_MEGABYTE * size / 1e6 for size in part["bytes"]]
         yield Job(shard, instructions, dict(enumerate(seconds, start=shard * SHARD)))
 

@@ -93,15 +93,12 @@ class Thumbnails:
 
     def jpeg(self, slot: int) -> bytes:
         """The JPEG file of one image's thumbnail."""
-        slot = int(slot)
-        if not 0 <= slot < self._slots:
-            raise LibraryError(f"Slot {slot} is not in {self._into}; expected 0 to {self._slots - 1}.")
-        packed = self._shard(slot // SHARD)
-        at = bisect_left(packed.rows, slot, key=lambda row: row.slot)
-        if at == len(packed.rows) or packed.rows[at].slot != slot:
-            raise LibraryError(f"Slot {slot} in {self._into} holds no image: its file was skipped.")
-        row = packed.rows[at]
+        packed, row = self._packed(int(slot))
         return bytes(packed.data[row.offset : row.offset + row.length])
+
+    def row(self, slot: int) -> Row:
+        """What the working copy says of one image."""
+        return self._packed(int(slot))[1]
 
     def array(self, slot: int) -> NDArray[np.uint8]:
         """One image's thumbnail as uint8 (h, w, 3), RGB."""
@@ -115,6 +112,15 @@ class Thumbnails:
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             path = thumbnails_path(self._into, slot // SHARD)
             raise LibraryError(f"{path} is damaged; delete it and run `lookalike build` again.") from error
+
+    def _packed(self, slot: int) -> tuple[_Packed, Row]:
+        if not 0 <= slot < self._slots:
+            raise LibraryError(f"Slot {slot} is not in {self._into}; expected 0 to {self._slots - 1}.")
+        packed = self._shard(slot // SHARD)
+        at = bisect_left(packed.rows, slot, key=lambda row: row.slot)
+        if at == len(packed.rows) or packed.rows[at].slot != slot:
+            raise LibraryError(f"Slot {slot} in {self._into} holds no image: its file was skipped.")
+        return packed, packed.rows[at]
 
     def _shard(self, shard: int) -> _Packed:
         packed = self._open.pop(shard, None) or self._load(shard)

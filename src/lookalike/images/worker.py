@@ -13,12 +13,14 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import AvifImagePlugin
 
-from lookalike.errors import ImageError
+from lookalike.errors import ImageError, LibraryError
+from lookalike.images.pixels import Pixels, Thumbnails
 from lookalike.images.prepare import Prepared
 from lookalike.images.reading import hash_of, read_whole
 from lookalike.images.shards import SHARD, Row, Shard, pixels_path, write_shard
@@ -101,11 +103,14 @@ def decode_shard(job: dict[str, Any], say: Say) -> None:
 
 def _outcomes(job: dict[str, Any], say: Say) -> Iterator[tuple[int, str | tuple[Row, Prepared]]]:
     """Of every file in turn its slot, and its row and pixels or the reason why there are none."""
-    decoder = _named(job["decoder"])
+    decoder, earlier = _named(job["decoder"]), _Earlier(job)
     for slot, name in enumerate(job["paths"], start=job["shard"] * SHARD):
         doom = job["doomed"].get(str(slot))
         if doom is not None:
             yield slot, doom
+            continue
+        if known := earlier.of(slot):
+            yield slot, known
             continue
         say(at=slot)
         path = os.path.join(os.fsencode(job["folder"]), name.encode("utf-8", "surrogateescape"))
@@ -120,6 +125,31 @@ def _outcomes(job: dict[str, Any], say: Say) -> Iterator[tuple[int, str | tuple[
             digest = hash_of(data)
             size = prepared.width, prepared.height
             yield slot, (Row(slot, len(data), state.st_mtime_ns, digest, *size, 0, len(prepared.thumbnail)), prepared)
+
+
+class _Earlier:
+    """What a working copy made before has of the files of a job."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._known: dict[str, tuple[int, str]] = job.get("known", {})
+        self._place = str(job.get("earlier", ""))
+
+    @cached_property
+    def _copy(self) -> tuple[Pixels, Thumbnails]:
+        return Pixels(self._place), Thumbnails(self._place)
+
+    def of(self, slot: int) -> tuple[Row, Prepared] | None:
+        """The row and the pixels for a slot; None where there are none, or those of something else."""
+        if str(slot) not in self._known:
+            return None
+        old, content_hash = self._known[str(slot)]
+        try:
+            pixels, thumbnails = self._copy
+            row, thumbnail = thumbnails.row(old), thumbnails.jpeg(old)
+        except LibraryError:
+            return None
+        prepared = Prepared(pixels[old], thumbnail, row.width, row.height)
+        return (row._replace(slot=slot), prepared) if row.content_hash == content_hash else None
 
 
 def _named(decoder: str) -> Callable[..., Prepared]:

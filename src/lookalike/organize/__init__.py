@@ -3,6 +3,7 @@
 from lookalike.organize.clustering import CLUSTERINGS, Choice, choose_k, cluster, typical
 from lookalike.organize.grid import grid
 from lookalike.organize.projection import PROJECTIONS, fitted_on, manifold, project
+from lookalike.organize.sampling import spread
 
 __all__ = [
     "CLUSTERINGS",
@@ -14,5 +15,6 @@ __all__ = [
     "grid",
     "manifold",
     "project",
+    "spread",
     "typical",
 ]

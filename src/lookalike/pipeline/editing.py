@@ -178,7 +178,7 @@ def kept_by_hand(files: LibraryFolder, images: pd.DataFrame, embeddings: np.ndar
     clusters = np.where(np.isin(known, list(kept)), known, NONE).astype(np.int32)
     new, familiar = np.flatnonzero(known < NONE), np.flatnonzero(known >= NONE)
     if len(new) and len(familiar):
-        joining = _joining(clusters, new, _nearest_of(familiar, new, embeddings, kept_neighbors(files)))
+        joining = _joining(clusters, new, nearest_of(familiar, new, embeddings, kept_neighbors(files)))
         clusters[list(joining)] = list(joining.values())
     there = kept & set(np.unique(clusters).tolist())
     return Clustering(clusters, {number: str(facts["names"][str(number)]) for number in there}, frozenset(there))
@@ -215,7 +215,7 @@ def _known(table: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
     )
 
 
-def _nearest_of(rows: np.ndarray, queries: np.ndarray, embeddings: np.ndarray, kept: Neighbors | None) -> np.ndarray:
+def nearest_of(rows: np.ndarray, queries: np.ndarray, embeddings: np.ndarray, kept: Neighbors | None) -> np.ndarray:
     """The ``ASKED`` nearest of each query, (m, ASKED), among these rows: of its kept neighbours, where enough are."""
     asked = min(ASKED, len(rows))
     near = np.array(kept[0][queries]) if kept else np.empty((len(queries), 0), np.int64)

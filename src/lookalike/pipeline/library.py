@@ -20,6 +20,7 @@ from lookalike.pipeline.layouts import LAYOUTS, keep_layout, kept_layout
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import SPACES, Settings
 from lookalike.pipeline.stages import Progress, Stages
+from lookalike.pipeline.updating import Changes, update
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,24 @@ class Library(Finding, Editing):
     Made by `lookalike.build` or `lookalike.open`. It shows the state that was committed when it was opened, or when
     `refresh` was called.
     """
+
+    def update(self, *, progress: Progress | None = None) -> Changes:
+        """Brings the library up to date with its folder, and says what had changed there.
+
+        Images that were added, or have other contents now, are decoded and encoded by the model as it is; those that
+        were removed are dropped; those that were moved are known by their contents. What is known keeps its embedding,
+        its place on the map and its cluster, with all names and edits. A new image goes amid those that it is nearest
+        to, and joins the cluster that most of its five nearest are in. All of it is one step: killed before, the
+        library is as it was. Only what is new is decoded; neighbours are looked for among all.
+
+        The model does not learn from what is new: `lookalike.build` does. FolderError when the folder, or every image
+        that is known, is gone; LibraryError for a library that is not built to the end; ModelError when embeddings
+        that were made elsewhere lack a new image; LibraryBusyError while another process writes.
+        """
+        try:
+            return update(self._files, device=self._device, progress=progress)
+        finally:
+            self._forget(*HELD)
 
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> Library:
         """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.

@@ -69,7 +69,7 @@ class Stages:
         ModelError otherwise, unless the library has the very model that they would make.
         """
         model = self.settings.model
-        kept = self.files.has("images", self._images_made_from) and self.files.has("model", self._model_made_from)
+        kept = self.files.has("images", self.images_made_from) and self.files.has("model", self._model_made_from)
         if kept or not learn.elsewhere.kind(model):
             return
         learn.check_settings(model, self.settings.model_settings)
@@ -79,37 +79,38 @@ class Stages:
 
     def images(self) -> None:
         """Decodes what is new of what `scan` found; a folder that has not changed costs the scan alone."""
-        found, made_from = self._found, self._images_made_from
+        if not self.is_new:
+            self._decode(self.files.working)  # makes a working copy that was deleted, or left half replaced, again
+        self._run("images", self.images_made_from, lambda: self.decoded(self.files.working))
 
-        def decode() -> tuple[pd.DataFrame, pd.DataFrame]:
-            return images.decode_folder(
-                self.files.folder,
-                found.candidates,
-                self.files.working,
-                size=self._size,
-                fit=self.settings.fit,
-                progress=self.progress,
+    @property
+    def is_new(self) -> bool:
+        """Whether `scan` found anything else than what the library has."""
+        return not self.files.has("images", self.images_made_from)
+
+    def finds_unknown(self, known: pd.DataFrame) -> bool:
+        """Whether `scan` found files that this table of images does not have, or has otherwise."""
+        return len(_unchanged(self._found.candidates, known)) < len(self._found.candidates)
+
+    def decoded(self, into: Path, known: pd.DataFrame | None = None) -> Made:
+        """What was found, decoded into a working copy; of ``known``, a table of the library's images, as it has it.
+
+        FolderError when nothing could be read.
+        """
+        import pandas as pd
+
+        rows, unreadable = self._decode(into, known)
+        skipped = pd.concat([self._found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
+        if rows.empty:
+            reason = skipped.iloc[0]
+            raise FolderError(
+                f"none of the {len(skipped)} pictures in {self.files.folder} could be read; "
+                f"the first, {reason.file_name}: {reason.reason}"
             )
-
-        def make() -> Made:
-            import pandas as pd
-
-            rows, unreadable = decode()
-            skipped = pd.concat([found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
-            if rows.empty:
-                reason = skipped.iloc[0]
-                raise FolderError(
-                    f"none of the {len(skipped)} pictures in {self.files.folder} could be read; "
-                    f"the first, {reason.file_name}: {reason.reason}"
-                )
-            counts = {"images": len(rows), "skipped": len(skipped), "other_files": found.other_files}
-            content = _content(rows[["file_name", "content_hash"]])
-            facts = {**counts, "content": content, "scan_seconds": round(self._scan_seconds, 3)}
-            return {"images": rows, "skipped": skipped}, facts
-
-        if self.files.has("images", made_from):
-            decode()  # reads what is there; makes a working copy that was deleted, or left half replaced, again
-        self._run("images", made_from, make)
+        counts = {"images": len(rows), "skipped": len(skipped), "other_files": self._found.other_files}
+        content = _content(rows[["file_name", "content_hash"]])
+        facts = {**counts, "content": content, "scan_seconds": round(self._scan_seconds, 3)}
+        return {"images": rows, "skipped": skipped}, facts
 
     def model(self) -> None:
         """Trains the model, from where an interrupted training stood."""
@@ -145,10 +146,9 @@ class Stages:
         """Finds every image's neighbours, which maps, clusters and scores are made from, and how to search."""
 
         def make() -> Made:
-            (rows, distances), facts, cells = self._found_neighbors()
-            return {"neighbors": rows, "distances": distances, **(cells._asdict() if cells else {})}, facts
+            return self.indexed(self._embeddings)
 
-        made_from = fingerprint(self._upstream("embeddings"), "neighbors")
+        made_from = index_made_from(self.files.made_from("embeddings"))
         if self.files.has("index", made_from) and not is_usable(self.files):
             self.files.forget("index")
         self._run("index", made_from, make)
@@ -206,8 +206,14 @@ class Stages:
         self._run("clusters", made_from, make)
         editing.follow(self.files)
 
+    def indexed(self, embeddings: np.ndarray) -> Made:
+        """What the stage ``index`` keeps of these embeddings."""
+        (rows, distances), facts, cells = self._found_neighbors(embeddings)
+        return {"neighbors": rows, "distances": distances, **(cells._asdict() if cells else {})}, facts
+
     @property
-    def _images_made_from(self) -> str:
+    def images_made_from(self) -> str:
+        """The fingerprint of what `scan` found, and of how it is decoded."""
         found = self._found
         return fingerprint(
             [_content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files],
@@ -226,7 +232,13 @@ class Stages:
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
-        return kept_neighbors(self.files) or self._found_neighbors()[0]
+        return kept_neighbors(self.files) or self._found_neighbors(self._embeddings)[0]
+
+    def _decode(self, into: Path, known: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        candidates = self._found.candidates
+        earlier = None if known is None else images.Earlier(self.files.working, _unchanged(candidates, known))
+        recipe = images.Recipe(self._size, self.settings.fit, earlier=earlier)
+        return images.decode_by(recipe, self.files.folder, candidates, into, progress=self.progress)
 
     def _train(self, made_from: str) -> learn.Trained:
         chosen = self.settings
@@ -302,10 +314,10 @@ class Stages:
     def _embeddings(self) -> np.ndarray:
         return self.files.array("embeddings", "embeddings")
 
-    def _found_neighbors(self) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
-        k = NEIGHBORS if len(self._embeddings) < FEWER_FROM else FEWER_NEIGHBORS
+    def _found_neighbors(self, embeddings: np.ndarray) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
+        k = NEIGHBORS if len(embeddings) < FEWER_FROM else FEWER_NEIGHBORS
         self._announce("index")
-        return search.find_neighbors(self._embeddings, k, seed=self.settings.random_state, progress=self.progress)
+        return search.find_neighbors(embeddings, k, seed=self.settings.random_state, progress=self.progress)
 
     def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None if projection == "pca" else self.neighbors
@@ -335,6 +347,11 @@ class Stages:
         return RESTING.get(stage, ())
 
 
+def index_made_from(embeddings: str) -> str:
+    """The fingerprint of the stage ``index``, by that of the embeddings."""
+    return fingerprint(fingerprint("embeddings", embeddings), "neighbors")
+
+
 def _versions(model: str) -> dict[str, str]:
     packages = (*VERSIONED, *ALSO_VERSIONED.get(learn.elsewhere.kind(model) or "", ()))
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
@@ -345,6 +362,14 @@ def _content(table: pd.DataFrame) -> str:
     import pandas as pd
 
     return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
+
+
+def _unchanged(candidates: pd.DataFrame, known: pd.DataFrame) -> dict[int, tuple[int, str]]:
+    """By the row of a candidate the slot and the hash of an image that has the same path, size and time."""
+    same = ["path", "bytes", "mtime_ns"]
+    both = candidates[same].reset_index(names="row").merge(known[[*same, "slot", "content_hash"]], on=same)
+    pairs = zip(both["slot"].tolist(), both["content_hash"].tolist(), strict=True)
+    return dict(zip(both["row"].tolist(), pairs, strict=True))
 
 
 def _count(found: images.Scan) -> str:

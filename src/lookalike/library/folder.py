@@ -12,24 +12,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
+from lookalike.library.tables import as_columns, read_table
 
 if TYPE_CHECKING:
     import pandas
-    import pyarrow
 
 FORMAT, VERSION = "lookalike", 1
 HEADER, FRESH, LOCK = "library.json", "library.json.new", "lock"
 MAX_HEADER = 64 << 20
 """Bytes: a longer header is not read."""
-MAX_TABLE, MAX_ROW = 64 << 20, 4096
-"""Bytes: a table that takes more than these and so many for each row, unpacked, is not read."""
 WORKING, TRAINING = "working", "training"
 """Sub-folders that no stage owns: the working copy with the thumbnails, and the state of a training under way."""
+COPIES = (WORKING, "working-2")
+"""Where a working copy may lie: the header names the one that counts, an update makes the other."""
 ROOTS = ("images", "model", "embeddings")
 """Stages that every answer rests on: with another of these it is another library."""
 
@@ -42,28 +42,13 @@ def fingerprint(*parts: Any) -> str:
     return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
 
 
-def arrow_stream(table: "pandas.DataFrame") -> bytes:
-    """A table as an Arrow IPC stream, which programs of all languages read; uncompressed, without its index."""
-    import pyarrow
+class Stage(NamedTuple):
+    """What a stage puts into a library: contents by their names, a fingerprint, facts, seconds; as in `commit`."""
 
-    converted = pyarrow.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, converted.schema) as writer:
-        writer.write_table(converted)
-    return bytes(sink.getvalue())
-
-
-def parquet_columns(path: Path) -> dict[str, str]:
-    """The columns of a Parquet file, each ``lists``, ``numbers`` or ``other``; nothing but its end is read."""
-    from pyarrow import parquet, types
-
-    def kind(of: Any) -> str:
-        of = getattr(of, "storage_type", of)  # of an extension, as tensors are
-        if types.is_nested(of):
-            return "lists"
-        return "numbers" if types.is_integer(of) or types.is_floating(of) else "other"
-
-    return {column.name: kind(column.type) for column in parquet.read_schema(path)}
+    contents: Mapping[str, Content]
+    made_from: str
+    facts: Mapping[str, Any]
+    seconds: float = 0.0
 
 
 class LibraryFolder:
@@ -103,7 +88,12 @@ class LibraryFolder:
     @property
     def working(self) -> Path:
         """Where the working copy and the thumbnails lie; deletable. LibraryError when it leads elsewhere."""
-        return _without_links(self.path / WORKING)
+        return _without_links(self.path / str(self.header.get("working", WORKING)))
+
+    @property
+    def next_working(self) -> Path:
+        """Where another working copy can be made while this one is in use. LibraryError when it leads elsewhere."""
+        return _without_links(self.path / COPIES[self.working.name == COPIES[0]])
 
     @property
     def training(self) -> Path:
@@ -139,12 +129,12 @@ class LibraryFolder:
     def table(self, name: str, stage: str) -> "pandas.DataFrame":
         """The table ``name`` of a committed stage; LibraryError when it is not as long as the stage's facts say."""
         rows = self.facts(stage).get(name)
-        return self._read(stage, name, lambda path: _read_table(path, rows).to_pandas())
+        return self._read(stage, name, lambda path: read_table(path, rows).to_pandas())
 
     def columns(self, name: str, stage: str) -> dict[str, np.ndarray]:
         """The columns of the table ``name`` of a committed stage, objects for text and bytes; pandas is not loaded."""
         rows = self.facts(stage).get(name)
-        return self._read(stage, name, lambda path: _columns(_read_table(path, rows)))
+        return self._read(stage, name, lambda path: as_columns(read_table(path, rows)))
 
     def array(self, name: str, stage: str) -> np.ndarray:
         """The array ``name`` of a committed stage, mapped into memory, read only."""
@@ -190,7 +180,7 @@ class LibraryFolder:
         with _locked(self.path, patience):
             self.refresh()
             self._sweep()
-            for place in (self.working, self.training):
+            for place in (self.working, self.next_working, self.training):
                 for folder, _, _ in os.walk(place):
                     _without_links(Path(folder))
             yield
@@ -211,11 +201,18 @@ class LibraryFolder:
         folder it is given. The stages ``drops``, which rest on what this one replaces, leave the library in the same
         step. Call it inside ``writing``.
         """
-        generation = self.header["generation"] + 1
-        files = {name: self._write(f"{name}-{generation}", content) for name, content in contents.items()}
-        record = {"made_from": made_from, "files": files, "facts": dict(facts or {}), "seconds": round(seconds, 3)}
-        kept = {other: its for other, its in self.header["stages"].items() if other not in set(drops)}
-        self._put(generation=generation, stages={**kept, stage: record})
+        self.commit_together({stage: Stage(contents, made_from, dict(facts or {}), seconds)}, drops=drops)
+
+    def commit_together(self, stages: Mapping[str, "Stage"], *, drops: Iterable[str] = (), **entries: Any) -> None:
+        """As `commit`, several stages in one step, and with them ``entries`` of the header."""
+        generation = self.header["generation"]
+        kept = {stage: record for stage, record in self.header["stages"].items() if stage not in set(drops)}
+        for stage, (contents, made_from, facts, seconds) in stages.items():
+            generation += 1  # so that two stages may have contents of one name
+            files = {name: self._write(f"{name}-{generation}", content) for name, content in contents.items()}
+            facts = dict(facts)
+            kept[stage] = {"made_from": made_from, "files": files, "facts": facts, "seconds": round(seconds, 3)}
+        self._put(generation=generation, stages=kept, **entries)
         self._sweep()
 
     def note(self, **entries: Any) -> None:
@@ -267,7 +264,7 @@ class LibraryFolder:
         """Removes what the header does not name: replaced files, and what an interrupted writer left."""
         named = {file for record in self.header["stages"].values() for file in record["files"].values()}
         for path in self.path.iterdir():
-            if path.name in named | {HEADER, WORKING, TRAINING, LOCK}:
+            if path.name in named | {HEADER, TRAINING, LOCK, *COPIES}:
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
@@ -303,35 +300,6 @@ def _without_links(path: Path) -> Path:
         if place.is_symlink():
             raise LibraryError(f"{place} is a link, and a library must not lead elsewhere; remove it")
     return path
-
-
-def _columns(table: "pyarrow.Table") -> dict[str, np.ndarray]:
-    """Arrow's own ``to_numpy`` would load pandas."""
-    return {name: _array(table.column(name).combine_chunks()) for name in table.column_names}
-
-
-def _array(column: "pyarrow.Array") -> np.ndarray:
-    from pyarrow.types import is_integer
-
-    if is_integer(column.type) and not column.null_count:
-        return np.from_dlpack(column)
-    values = np.empty(len(column), object)
-    values[:] = column.to_pylist()
-    return values
-
-
-def _read_table(path: Path, rows: Any) -> "pyarrow.Table":
-    """A Parquet file; ValueError when it is out of all proportion, or has not so many rows (unless None)."""
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as file:
-        found = file.metadata
-        if rows is not None and found.num_rows != rows:
-            raise ValueError(f"it has {found.num_rows} rows, not {rows}")
-        size = sum(found.row_group(group).total_byte_size for group in range(found.num_row_groups))
-        if size > MAX_TABLE + MAX_ROW * found.num_rows:
-            raise ValueError(f"its {found.num_rows} rows take {size} bytes")
-        return file.read()
 
 
 def _flush(path: Path) -> None:
@@ -382,6 +350,8 @@ def _check_header(header: Any) -> None:
         raise ValueError("folder or created is not a text")
     if not isinstance(header["generation"], int) or not isinstance(header.get("settings", {}), dict):
         raise ValueError("generation or settings is of a wrong type")
+    if header.get("working", WORKING) not in COPIES:
+        raise ValueError("the working copy has another name than it can have")
     for stage, record in header["stages"].items():
         if not isinstance(record["facts"], dict) or not isinstance(record["made_from"], str):
             raise ValueError(f"stage {stage} is not described")
