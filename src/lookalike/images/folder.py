@@ -137,7 +137,15 @@ def decode_by(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """As `decode_folder`, by any `Recipe`; what is known `Earlier` is copied, where it was decoded by the same one."""
+    """As `decode_folder`, by any `Recipe`; what is known `Earlier` is copied, where it was decoded by the same one.
+
+    Raises
+    ------
+    SettingError
+        `size`, `fit` or `workers` cannot be used.
+    LibraryError
+        The working copy cannot be written.
+    """
     check_square(recipe.size, recipe.fit)
     if workers is not None and workers < 1:
         raise SettingError(f"workers is {workers}; expected at least 1, or None for one per core.")
