@@ -101,14 +101,15 @@ def near_distances(distances: ArrayLike) -> NDArray[np.float32]:
     fifty near duplicates has only those that are hardly different.
 
     Args:
-        distances: floats (n, k) to each image's nearest, nearest first, itself first; of fewer than 51 the last counts.
+        distances: floats (n, k) to each image's nearest, nearest first, itself first.
 
     Returns:
-        float32 (n,), from 0 to 0.3.
+        float32 (n,), from 0 to 0.3; where there are no 50 neighbours, 0.3.
     """
     distances = np.asarray(distances)
-    far = np.array(distances[:, min(FAR, distances.shape[1] - 1)], np.float32)
-    return np.asarray(np.minimum(SHARE * far, MOST), np.float32)
+    if distances.shape[1] <= FAR:
+        return np.full(len(distances), MOST, np.float32)
+    return np.asarray(np.minimum(SHARE * np.array(distances[:, FAR]), MOST), np.float32)
 
 
 def _pairs(rows: NDArray[Any], distances: NDArray[Any], within: float) -> tuple[Rows, Rows, NDArray[np.float32]]:
