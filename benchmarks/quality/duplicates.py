@@ -13,6 +13,7 @@ beside this file.
 import argparse
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,12 @@ def main() -> None:
     parser.add_argument("--model", default="siamese-vae")
     parser.add_argument("--minutes", type=float, default=0.01)
     parser.add_argument("--libraries", type=Path, help="a folder where libraries are kept, and taken from")
+    parser.add_argument("--verify", action="store_true", help="confirm by local features")
     parser.add_argument("--rules", action="store_true", help="compare rules too")
     options = parser.parse_args()
     for folder in options.folders:
         with tempfile.TemporaryDirectory() as place:
-            report(folder, built(folder, options.libraries or Path(place), options), options.rules)
+            report(folder, built(folder, options.libraries or Path(place), options), options)
 
 
 def built(folder: Path, place: Path, options: argparse.Namespace) -> lookalike.Library:
@@ -44,11 +46,12 @@ def built(folder: Path, place: Path, options: argparse.Namespace) -> lookalike.L
     return lookalike.build(folder, place / f"{folder.name}.lookalike", model=options.model, **settings)
 
 
-def report(folder: Path, library: lookalike.Library, rules: bool) -> None:
+def report(folder: Path, library: lookalike.Library, options: argparse.Namespace) -> None:
     """A row for each distance, the default last; with ``rules`` for each rule at each."""
     print(f"\n{folder.name}: {len(library.file_names):,} images\n", flush=True)
-    for rule, group in (RULES if rules else {"around one": around_one}).items():
-        limits = WITHIN if group is not around_one else (*WITHIN, None)
+    ours = partial(around_one, verify=options.verify)
+    for rule, group in {"around one": ours, **(RULES if options.rules else {})}.items():
+        limits = (*WITHIN, None) if group is ours else WITHIN
         rows = []
         for within in limits:
             codes = group(library, within)
@@ -91,9 +94,9 @@ def of_original(truth: pd.DataFrame, codes: np.ndarray) -> dict[str, float]:
     return found[known["edit"] != "orig"].groupby(known["edit"]).mean().to_dict()
 
 
-def around_one(library: lookalike.Library, within: float | None) -> np.ndarray:
+def around_one(library: lookalike.Library, within: float | None, *, verify: bool) -> np.ndarray:
     """As `duplicates` does."""
-    found, codes = library.duplicates(within), np.arange(len(library.file_names))
+    found, codes = library.duplicates(within, verify=verify), np.arange(len(library.file_names))
     rows = pd.Series(codes, library.file_names)
     codes[rows[found["file_name"]]] = rows[found.groupby("group")["file_name"].transform("first")]
     return codes
@@ -110,7 +113,7 @@ def linked(method: str) -> Callable[[lookalike.Library, float], np.ndarray]:
     return group
 
 
-RULES = {"around one": around_one, **{method: linked(method) for method in ("single", "complete", "average")}}
+RULES = {method: linked(method) for method in ("single", "complete", "average")}
 
 
 if __name__ == "__main__":

@@ -83,7 +83,9 @@ def test_a_single_image_has_neither(run, draw_folder, tmp_path):
     assert run("outliers", made, "--json", "--sheet", tmp_path / "none.jpg").json == []
 
 
-@pytest.mark.parametrize("wrong", [["--within", 3], ["--within", "x"], ["--exact", "--within", 0.3]])
+@pytest.mark.parametrize(
+    "wrong", [["--within", 3], ["--within", "x"], ["--exact", "--within", 0.3], ["--exact", "--verify"]]
+)
 def test_wrong_usage_is_named(run, copied, wrong):
     ended = run("duplicates", copied, *wrong)
     assert (ended.code, ended.out) == (2, "")

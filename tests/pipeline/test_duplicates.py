@@ -1,10 +1,12 @@
 """Duplicates and outliers of a library: in groups, the one to keep first; the folder stays as it is."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import lookalike
-from lookalike.errors import LibraryError, SettingError
+from lookalike.errors import LibraryError, MissingExtraError, SettingError
 from lookalike.images import decode, write_image
 from lookalike.library import LibraryFolder
 
@@ -69,8 +71,33 @@ def test_exact_ones_need_no_embeddings(copied, draw_folder, tmp_path):
 def test_what_is_no_distance_is_refused(copied, wrong):
     with pytest.raises(SettingError, match="within="):
         copied.duplicates(**wrong)
-    with pytest.raises(SettingError, match="within="):
-        copied.duplicates(0.2, exact=True)
+
+
+@pytest.mark.parametrize("wrong", [{"within": 0.2}, {"verify": True}])
+def test_exact_ones_have_no_distance(copied, wrong):
+    with pytest.raises(SettingError, match="exact leaves out"):
+        copied.duplicates(exact=True, **wrong)
+
+
+def test_verifying_leaves_out_what_shares_no_features(tmp_path, scene, quick):
+    pytest.importorskip("cv2", reason="needs the extra keypoints")
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        write_image(scene(number), tmp_path / "photos" / f"{number}.png")
+        write_image(scene(number)[:, ::-1][8:-8, 8:-8], tmp_path / "photos" / f"{number}-cut.png")
+    (tmp_path / "photos" / "0-copy.png").write_bytes((tmp_path / "photos" / "0.png").read_bytes())
+    made = lookalike.build(tmp_path / "photos", tmp_path / "a.lookalike", **quick)
+    (_, everything), *others = groups(made.duplicates(2)).values()
+    assert (len(everything), others) == (9, [])
+    ((kind, group),) = groups(made.duplicates(2, verify=True)).values()
+    number = group[0][0]
+    assert (kind, set(group)) == ("near", {name for name in everything if name.startswith(number)})
+
+
+def test_verifying_needs_opencv(copied, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingExtraError, match="keypoints"):
+        copied.duplicates(verify=True)
 
 
 def test_outliers_are_far_from_their_ten_nearest(copied):

@@ -9,6 +9,7 @@ import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, LibraryPath
 from lookalike.cli.printing import answer, note, readable, table
+from lookalike.cli.progress import progress_bars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,14 @@ def duplicates(
             "and is more often wrong. Default: 0.3, less where images are crowded.",
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Leave out near duplicates that do not share local features with the first of their group, all moved, "
+            "turned and scaled alike; a larger --within is safe then. Needs the extra [keypoints].",
+        ),
+    ] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Only files of equal contents.")] = False,
     sheet: Annotated[
         Path | None, typer.Option(metavar="OUT.jpg", help="Draw a contact sheet too: a line for each group.")
@@ -41,10 +50,13 @@ def duplicates(
     then the first by name. The others follow, nearest to it first. Nothing is deleted: near ones are a proposal to
     look at.
     """
-    if exact and within is not None:
-        raise typer.BadParameter("it is about near duplicates, and --exact leaves these out.", param_hint="--within")
+    if exact and (verify or within is not None):
+        raise typer.BadParameter(
+            "they are about near duplicates, which --exact leaves out.", param_hint="--within / --verify"
+        )
     opened = lookalike.open(library)
-    found = opened.duplicates(within, exact=exact)
+    with progress_bars() as progress:
+        found = opened.duplicates(within, exact=exact, verify=verify, progress=progress)
     if sheet and len(found):
         from lookalike import show
 

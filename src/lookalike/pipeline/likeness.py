@@ -8,7 +8,10 @@ import numpy as np
 
 from lookalike import organize
 from lookalike.errors import SettingError
-from lookalike.pipeline.contents import Contents
+from lookalike.learn.geometry import opencv_is_there
+from lookalike.pipeline.finding import Finding
+from lookalike.pipeline.stages import Progress
+from lookalike.pipeline.verifying import confirmed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,10 +19,17 @@ if TYPE_CHECKING:
 COLUMNS = ["group", "kind", "file_name", "distance", "width", "height", "bytes"]
 
 
-class Likeness(Contents):
+class Likeness(Finding):
     """Duplicates and outliers, by the neighbours that the library keeps. Nothing is written, nothing deleted."""
 
-    def duplicates(self, within: float | None = None, *, exact: bool = False) -> pd.DataFrame:
+    def duplicates(
+        self,
+        within: float | None = None,
+        *,
+        exact: bool = False,
+        verify: bool = False,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
         """Exact and near duplicates: group, kind, file_name, distance, width, height, bytes.
 
         A group is ``exact`` when all its files have equal contents, else ``near``: its images are versions of one
@@ -33,16 +43,26 @@ class Likeness(Contents):
         an image's own distance to its 50th neighbour, and 0.3 at most. ``exact`` leaves near duplicates out, and needs
         no embeddings. Pairs are looked for among the neighbours that the library keeps, so a group of more than 91
         images that are near, not equal, may be divided.
-        SettingError when ``within`` is no such distance, or given with ``exact``.
+        ``verify`` leaves near duplicates out that do not share 8 local features or more with the first of their group,
+        all moved, turned and scaled alike (as in `find`): with it a larger ``within`` is safe. SettingError when
+        ``within`` is no such distance, or one of both is given with ``exact``; MissingExtraError to verify without
+        OpenCV.
         """
-        if within is not None and (exact or not 0 <= within <= 2):
-            raise SettingError(f"within={within} cannot be used; expected 0 to 2, and none for exact duplicates")
+        if exact and (verify or within is not None):
+            raise SettingError(
+                "within and verify are about near duplicates, which exact leaves out; give one or the other"
+            )
+        if within is not None and not 0 <= within <= 2:
+            raise SettingError(f"within={within} cannot be used; expected a distance from 0 to 2")
+        if verify:
+            opencv_is_there()
         order, contents = self._to_keep_first(), self._rows["content_hash"]
         if exact or len(order) < 2:
             return self._grouped(organize.same(contents, order))
         rows, distances = self.neighbors
         limits = organize.near_distances(distances) if within is None else within
-        return self._grouped(organize.alike(rows, distances, within=limits, contents=contents, order=order))
+        firsts = organize.alike(rows, distances, within=limits, contents=contents, order=order)
+        return self._grouped(confirmed(self, firsts, progress) if verify else firsts)
 
     def outliers(self, n: int = 20) -> pd.DataFrame:
         """The ``n`` images most unlike all others, the strangest first: rank, file_name, distance.
