@@ -37,6 +37,9 @@ evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "ami", "prec
 compare      {"folder", "labels", "path", "skipped": [{"model", "reason"}],
               "models": [{"model", "precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari", or without labels
               "view_agreement", "silhouette"; "train_seconds", "seconds", "peak_megabytes", "capped", "library"}]}
+duplicates   [{"group", "kind": "exact" or "near", "images": [{"file_name", "distance", "width", "height", "bytes"}]}]
+             the first image of a group is the one to keep
+outliers     [{"rank", "file_name", "distance"}]
 reconstruct  {"library", "path", "images"}
 export       {"path", "rows"}; with --to folders also "dry_run" and "files": [{"source", "destination"}]
 report       {"library", "path"}

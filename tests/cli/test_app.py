@@ -17,8 +17,8 @@ from lookalike.organize import CLUSTERINGS, PROJECTIONS
 from lookalike.pipeline.settings import FITS, SPACES
 
 GROUP = typer.main.get_command(app)
-COMMANDS = ["build", "find", "cluster", "map", "evaluate", "compare", "reconstruct", "export", "report", "serve"]
-COMMANDS += ["info", "demo"]
+COMMANDS = ["build", "update", "find", "cluster", "map", "evaluate", "compare", "duplicates", "outliers", "reconstruct"]
+COMMANDS += ["export", "report", "serve", "info", "demo"]
 HEAVY = {"torch", "numpy", "pandas", "scipy", "sklearn", "umap", "openTSNE", "faiss", "matplotlib", "PIL", "pyarrow"}
 
 

@@ -1,5 +1,7 @@
 """``build`` and ``info``."""
 
+import shutil
+
 import pytest
 
 import lookalike
@@ -208,7 +210,7 @@ def test_info_tells_the_versions(run, library):
 
 
 def test_update_says_what_has_changed(run, folder, tmp_path):
-    place = tmp_path / "a.lookalike"
+    folder, place = shutil.copytree(folder, tmp_path / "photos"), tmp_path / "a.lookalike"
     assert run("build", folder, "-o", place, *QUICK).code == 0
     unchanged = run("update", place, "--json")
     assert (unchanged.code, unchanged.err) == (0, "")

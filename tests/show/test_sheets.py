@@ -5,7 +5,14 @@ import pytest
 
 from lookalike.errors import ImageError, SettingError
 from lookalike.images import decode
-from lookalike.show import draw_clusters, draw_matches, draw_pictures, draw_reconstructions
+from lookalike.show import (
+    draw_clusters,
+    draw_duplicates,
+    draw_matches,
+    draw_outliers,
+    draw_pictures,
+    draw_reconstructions,
+)
 from lookalike.show.palette import rgb
 from lookalike.show.sheet import Sheet, resized
 from lookalike.show.sheets import GAP, LEGEND, MARGIN, SIDE
@@ -135,3 +142,33 @@ def test_pictures_beyond_the_edge_are_cut_and_lie_on_dots():
     assert (drawn[:10, 50:] == 7).all()
     assert (drawn[18:22, 28:32] == 9).all()
     assert (drawn[20, 24] == (255, 0, 0)).all()
+
+
+def test_duplicates_are_a_line_for_each_group_the_one_to_keep_first(library, tmp_path):
+    found = library.duplicates(0.4)
+    sizes = found.groupby("group").size()
+    assert len(sizes) > 1
+    sheet = opened(draw_duplicates(library, found, tmp_path / "groups.png"))
+    width = min(12, sizes.max()) * (SIDE + GAP)
+    assert sheet.shape == (2 * MARGIN + len(sizes) * (SIDE + 64) - GAP, 2 * MARGIN + width - GAP, 3)
+    for line, (_, group) in enumerate(found.groupby("group")):
+        for column, name in enumerate(group["file_name"][:12]):
+            thumbnail = library.thumbnail(library.row(name))
+            assert holds(sheet, thumbnail, MARGIN + column * (SIDE + GAP), MARGIN + line * (SIDE + 64))
+
+
+def test_outliers_lie_row_by_row_the_strangest_first(library, tmp_path):
+    found = library.outliers(5)
+    sheet = opened(draw_outliers(library, found, tmp_path / "outliers.png"))
+    for number, name in enumerate(found["file_name"]):
+        left, top = MARGIN + number % 3 * (SIDE + GAP), MARGIN + number // 3 * (SIDE + 64)
+        assert holds(sheet, library.thumbnail(library.row(name)), left, top)
+        assert (sheet[top + SIDE + 6 : top + SIDE + 40, left : left + SIDE] < 128).any()
+
+
+def test_nothing_found_is_nothing_to_draw(library, tmp_path):
+    for draw, found in ((draw_duplicates, library.duplicates(0.4)), (draw_outliers, library.outliers())):
+        with pytest.raises(SettingError, match="to draw"):
+            draw(library, found.head(0), tmp_path / "none.png")
+        with pytest.raises(SettingError, match="never touched"):
+            draw(library, found, library.folder / "sheet.png")

@@ -4,10 +4,23 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lookalike.cli import arrange, build, compare, demo, export, find, pictures, serve
+from lookalike.cli import arrange, build, compare, demo, export, find, likeness, pictures, serve
 from lookalike.cli.app import app, run
 
-__all__ = ["app", "arrange", "build", "compare", "demo", "export", "find", "main", "pictures", "run", "serve"]
+__all__ = [
+    "app",
+    "arrange",
+    "build",
+    "compare",
+    "demo",
+    "export",
+    "find",
+    "likeness",
+    "main",
+    "pictures",
+    "run",
+    "serve",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

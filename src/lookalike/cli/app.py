@@ -54,6 +54,8 @@ ORDER = [
     "map",
     "evaluate",
     "compare",
+    "duplicates",
+    "outliers",
     "reconstruct",
     "export",
     "report",

@@ -103,10 +103,11 @@ def update(
     ] = Device.auto,
     as_json: AsJson = False,
 ) -> None:
-    """Brings a library up to date with its folder: what was added or changed comes in, what was removed goes.
+    """Brings a library up to date with its folder.
 
-    The model, the clusters with their names, and the map stay; a new image goes amid those that it is nearest to.
-    Killed at any moment, the library is as it was before. To learn from the new images too, build again.
+    What was added or changed comes in, what was removed goes. The model, the clusters with their names, and the map
+    stay; a new image goes amid those that it is nearest to. Killed at any moment, the library is as it was before. To
+    learn from the new images too, build again.
     """
     start = time.monotonic()
     with progress_bars() as progress:

@@ -1,7 +1,8 @@
-"""Embeddings become a map and clusters (scikit-learn, openTSNE, umap-learn)."""
+"""Embeddings become a map, clusters, groups of duplicates (scikit-learn, openTSNE, umap-learn)."""
 
 from lookalike.organize.clustering import CLUSTERINGS, Choice, choose_k, cluster, typical
 from lookalike.organize.grid import grid
+from lookalike.organize.likeness import alike, near_distances, same, strangeness
 from lookalike.organize.projection import PROJECTIONS, fitted_on, manifold, project
 from lookalike.organize.sampling import spread
 
@@ -9,12 +10,16 @@ __all__ = [
     "CLUSTERINGS",
     "PROJECTIONS",
     "Choice",
+    "alike",
     "choose_k",
     "cluster",
     "fitted_on",
     "grid",
     "manifold",
+    "near_distances",
     "project",
+    "same",
     "spread",
+    "strangeness",
     "typical",
 ]

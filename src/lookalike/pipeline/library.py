@@ -14,9 +14,10 @@ from lookalike.errors import LibraryError, SettingError
 from lookalike.library import ROOTS, LibraryFolder
 from lookalike.pipeline.contents import HELD, INDEXED
 from lookalike.pipeline.editing import EDITED, Editing
-from lookalike.pipeline.finding import Finding, Query, several
+from lookalike.pipeline.finding import Query, several
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.layouts import LAYOUTS, keep_layout, kept_layout
+from lookalike.pipeline.likeness import Likeness
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 from lookalike.pipeline.settings import SPACES, Settings
 from lookalike.pipeline.stages import Progress, Stages
@@ -31,7 +32,7 @@ def open(path: str | Path, *, device: str = "auto") -> Library:
     return Library(LibraryFolder(path), device=device)
 
 
-class Library(Finding, Editing):
+class Library(Likeness, Editing):
     """A folder of pictures that has been looked at: its images, its clusters, its map, and what looks like what.
 
     Made by `lookalike.build` or `lookalike.open`. It shows the state that was committed when it was opened, or when

@@ -71,6 +71,28 @@ def verified(
     return rows, distances, [{"inliers": i, "compared": c} for i, c in zip(inliers, compared, strict=True)]
 
 
+def confirmed(library: Finding, firsts: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    """Groups without the images that have fewer than 8 inliers with the first of theirs, which is compared as a query.
+
+    ``firsts`` has for each image the row of its group's first, int64 (n,), and so has what is given back. Files of
+    equal contents need no comparison. Where there is no picture any more, nothing is confirmed.
+    """
+    kept, contents = firsts.copy(), library._rows["content_hash"]
+    doubtful = np.flatnonzero(contents != contents[firsts])
+    groups = np.unique(firsts[doubtful])
+    with ThreadPoolExecutor(THREADS) as threads:
+        candidates = Candidates(library, threads)
+        for number, first in enumerate(groups.tolist()):
+            if progress:
+                progress("verify", number, len(groups))
+            picture, _ = _picture(library, first)
+            rows = doubtful[firsts[doubtful] == first]
+            found = [] if picture is None else candidates.compared(_views(picture), rows)
+            inliers = np.array([inliers for inliers, _ in found] or NOT_COMPARED)
+            kept[rows] = np.where(inliers >= ENOUGH, first, rows)
+    return kept
+
+
 class Candidates:
     """The images of a library, one by one read here and looked at in threads; the last few stay known."""
 

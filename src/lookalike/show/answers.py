@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lookalike import organize
 from lookalike.errors import LibraryError, SettingError
 from lookalike.images import Atlas, encode_jpeg
 from lookalike.pipeline import Library
@@ -16,8 +17,6 @@ from lookalike.show.palette import colour
 ARROW = "application/vnd.apache.arrow.stream"
 TYPICAL = 4
 """Images that stand for a cluster."""
-STRANGE = 10
-"""Neighbours whose mean distance says how strange an image is."""
 SMALL_TILE, LARGE_TILE, MANY = 16, 32, 24_000
 """Pixels a side of a picture in an atlas, of more than so many images and of fewer: what a graphics card can hold."""
 
@@ -87,9 +86,7 @@ def laid_out(places: np.ndarray) -> pd.DataFrame:
 
 def alike(rows: np.ndarray, distances: np.ndarray) -> pd.DataFrame:
     """How alike each image is to others, by its neighbours (n, k), itself first: strangeness, nearest, distance."""
-    if len(rows) < 2:
-        raise SettingError("a single image is like no other")
-    strangeness = np.array(distances[:, 1 : STRANGE + 1]).mean(1)
+    strangeness = organize.strangeness(distances)
     return pd.DataFrame({"strangeness": strangeness, "nearest": rows[:, 1], "distance": distances[:, 1]})
 
 

@@ -1,4 +1,4 @@
-"""Contact sheets: matches, clusters, reconstructions, walks, samples."""
+"""Contact sheets: matches, clusters, duplicates, outliers, reconstructions, walks, samples."""
 
 import os
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ Query = str | Path | bytes | IO[bytes] | np.ndarray
 SIDE, GAP, MARGIN, LEGEND = 128, 16, 40, 128
 MOST_PIXELS, LONGEST_SIDE = 250_000_000, 60_000
 """The largest sheet that is drawn."""
+MOST_GROUPS, COLUMNS = 200, 12
+"""Of duplicates, groups that are drawn, and images of each."""
 
 
 def draw_matches(library: Library, queries: Sequence[Query], found: pd.DataFrame, path: str | Path) -> Path:
@@ -82,6 +84,55 @@ def draw_clusters(library: Library, path: str | Path, *, n: int = 12) -> Path:
         sheet.text(f"{size:,} image{'s' * (size != 1)}", MARGIN + 20, top + 86, size=16, colour=FAINT_INK)
         for column, row in enumerate(rows):
             _centred(sheet, library.thumbnail(int(row)), MARGIN + head + column * (SIDE + GAP), top)
+    write_image(sheet.pixels(), target)
+    return target
+
+
+def draw_duplicates(library: Library, found: pd.DataFrame, path: str | Path) -> Path:
+    """Draws a line for each group of ``library.duplicates()``: the image to keep, then the others, nearest first.
+
+    Of more than 200 groups the first 200 are drawn, and of each the first 12 images; the headings have the size of the
+    group and the distances to its first image.
+
+    Raises
+    ------
+    SettingError
+        The place cannot be used, or there are no groups.
+    """
+    target = destination(library, path, PICTURES)
+    groups = [group for _, group in found.groupby("group", sort=False)][:MOST_GROUPS]
+    if not groups:
+        raise SettingError("there are no duplicates to draw")
+    columns, line = min(COLUMNS, max(map(len, groups))), SIDE + 64
+    sheet = _sheet(2 * MARGIN + columns * (SIDE + GAP) - GAP, 2 * MARGIN + len(groups) * line - GAP)
+    for number, group in enumerate(groups):
+        for column, image in enumerate(group.head(COLUMNS).itertuples()):
+            heading = f"{image.distance:.3f}" if column else f"{image.group}   {image.kind}, {len(group)}"
+            picture, left = library.thumbnail(library.row(image.file_name)), MARGIN + column * (SIDE + GAP)
+            _cell(sheet, picture, left, MARGIN + number * line, heading=heading, caption=image.file_name)
+    write_image(sheet.pixels(), target)
+    return target
+
+
+def draw_outliers(library: Library, found: pd.DataFrame, path: str | Path) -> Path:
+    """Draws what ``library.outliers()`` gave, row by row, the strangest first, with rank, distance and file name.
+
+    Raises
+    ------
+    SettingError
+        The place cannot be used, or there are no images.
+    """
+    target = destination(library, path, PICTURES)
+    if not len(found):
+        raise SettingError("there are no outliers to draw")
+    columns, line = min(ceil(len(found) ** 0.5), COLUMNS), SIDE + 64
+    lines = ceil(len(found) / columns)
+    sheet = _sheet(2 * MARGIN + columns * (SIDE + GAP) - GAP, 2 * MARGIN + lines * line - GAP)
+    for number, image in enumerate(found.itertuples()):
+        down, across = divmod(number, columns)
+        picture, heading = library.thumbnail(library.row(image.file_name)), f"{image.rank}   {image.distance:.3f}"
+        left, top = MARGIN + across * (SIDE + GAP), MARGIN + down * line
+        _cell(sheet, picture, left, top, heading=heading, caption=image.file_name)
     write_image(sheet.pixels(), target)
     return target
 

@@ -1,0 +1,129 @@
+"""``duplicates`` and ``outliers``: images that are there more than once, and images unlike all others."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import lookalike
+from lookalike.cli.app import app
+from lookalike.cli.options import AsJson, LibraryPath
+from lookalike.cli.printing import answer, note, readable, table
+from lookalike.cli.progress import progress_bars
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@app.command()
+def duplicates(
+    library: LibraryPath,
+    *,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=2,
+            metavar="D",
+            help="How far apart near duplicates may be: all of a group are that near to one of it. Larger finds more, "
+            "and is more often wrong. Default: 0.3, less where images are crowded.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Leave out near duplicates that do not share local features with the first of their group, all moved, "
+            "turned and scaled alike; a larger --within is safe then. Needs the extra [keypoints].",
+        ),
+    ] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Only files of equal contents.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="OUT.jpg", help="Draw a contact sheet too: a line for each group.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists images that are there more than once, in groups.
+
+    Exact duplicates are files of equal contents; near ones look like versions of one picture: saved again, resized,
+    cropped a little, brightened. The first image of a group is the one to keep: the largest in pixels, then in bytes,
+    then the first by name. The others follow, nearest to it first. Nothing is deleted: near ones are a proposal to
+    look at.
+    """
+    if exact and (verify or within is not None):
+        raise typer.BadParameter(
+            "they are about near duplicates, which --exact leaves out.", param_hint="--within / --verify"
+        )
+    opened = lookalike.open(library)
+    with progress_bars() as progress:
+        found = opened.duplicates(within, exact=exact, verify=verify, progress=progress)
+    if sheet and len(found):
+        from lookalike import show
+
+        show.draw_duplicates(opened, found, sheet)
+        note(f"drew {readable(str(sheet))}")
+    answer(_groups(found), as_json, _groups_text)
+
+
+@app.command()
+def outliers(
+    library: LibraryPath,
+    *,
+    n: Annotated[int, typer.Option("-n", min=1, metavar="M", help="How many images.")] = 20,
+    sheet: Annotated[Path | None, typer.Option(metavar="OUT.jpg", help="Draw a contact sheet too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the images most unlike all others, the strangest first.
+
+    The distance is the mean of the distances to an image's ten nearest, between embeddings of length 1.
+    """
+    opened = lookalike.open(library)
+    found = opened.outliers(n)
+    if sheet and len(found):
+        from lookalike import show
+
+        show.draw_outliers(opened, found, sheet)
+        note(f"drew {readable(str(sheet))}")
+    answer(found.to_dict("records"), as_json, _outliers_text)
+
+
+def _groups(found: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The table of `Library.duplicates` as the JSON document."""
+    return [
+        {
+            "group": group,
+            "kind": kind,
+            "images": of[["file_name", "distance", "width", "height", "bytes"]].to_dict("records"),
+        }
+        for (group, kind), of in found.groupby(["group", "kind"])
+    ]
+
+
+def _groups_text(groups: list[dict[str, Any]]) -> str:
+    """A row for each image, the group's number and kind beside its first; below, what it comes to."""
+    if not groups:
+        return "no duplicates"
+    head = ["group", "kind", "distance", "pixels", "bytes", "file_name"]
+    rows = []
+    for each in groups:
+        for number, image in enumerate(each["images"]):
+            size = f"{image['width']}×{image['height']}", f"{image['bytes']:,}", image["file_name"]
+            first = [each["group"], each["kind"], "keep"]
+            rows.append([*(["", "", f"{image['distance']:.4f}"] if number else first), *size])
+    behind = [image for each in groups for image in each["images"][1:]]
+    megabytes = sum(image["bytes"] for image in behind) / 1e6
+    exact = sum(each["kind"] == "exact" for each in groups)
+    counted = f"{_many(exact, 'exact group')}, {_many(len(groups) - exact, 'near one')}"
+    behind_them = f"behind the first of each {_many(len(behind), 'image')}, {megabytes:,.1f} MB"
+    return table(head, rows, left=["kind"]) + f"\n\n{counted}; {behind_them}"
+
+
+def _outliers_text(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return "no outliers: there are no two images to compare"
+    shown = [[image["rank"], f"{image['distance']:.4f}", image["file_name"]] for image in found]
+    return table(["rank", "distance", "file_name"], shown)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
