@@ -118,7 +118,7 @@ def stage(**changes):
         {"folder": 3},
         {"created": None},
         {"generation": "7"},
-        {"working": "../elsewhere"},
+        {"working": "working-1/../../elsewhere"},
         {"settings": []},
         {"stages": []},
         {"stages": {"first": None}},

@@ -107,6 +107,14 @@ def test_without_a_working_copy_everything_is_decoded_again(built, folder):
     assert built.update().added == ["new.png"]
     assert built.thumbnail(built.row("new.png")).shape == (40, 50, 3)
     assert built.thumbnail(0).any()
+    version = built.version
+    shutil.rmtree(built.path / built.working_copy)
+    with pytest.raises(LibraryError, match="lookalike update"):
+        lookalike.open(built.path).thumbnail(0)
+    again = lookalike.open(built.path)
+    assert not again.update().added
+    assert again.thumbnail(0).any()
+    assert again.version == version
 
 
 def test_a_folder_that_is_as_it_was_changes_nothing(built, folder):
@@ -140,6 +148,58 @@ def test_names_and_edits_stay(built, folder):
     assert built.cluster_names[0] == "the first"
     assert set(built.file_names[built.clusters == 0]) == members | {"copy.jpg"}
     assert not built.edits
+
+
+def test_what_was_put_somewhere_by_hand_stays_there_under_its_name(built, folder):
+    row = 4
+    name = built.file_names[row]
+    built.move([row], name="favourites")
+    a_new_picture(folder, name, seed=3)
+    assert built.update().changed == [name]
+    assert built.cluster_names[int(built.clusters[built.row(name)])] == "favourites"
+    assert built.cluster(n_clusters=4).cluster_names[int(built.clusters[built.row(name)])] == "favourites"
+
+
+def test_what_an_update_leaves_out_is_made_when_it_is_asked_for(folder, tmp_path, quick):
+    settings = {**quick, "space": "manifold", "n_clusters": 3}
+    library = lookalike.build(folder, tmp_path / "m.lookalike", **settings)
+    a_new_picture(folder)
+    library.update()
+    assert len(library.silhouette()) > 3
+
+
+def test_another_file_that_is_no_picture_costs_nothing(built, folder):
+    copy = built.working_copy
+    (folder / "note.txt").write_text("for later")
+    assert not built.update().added
+    assert built.info()["stages"]["images"]["other_files"] == 1
+    assert built.working_copy == copy
+
+
+def test_after_a_build_with_another_size_was_interrupted(built, folder, quick, monkeypatch):
+    from lookalike.pipeline import stages
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages.learn, "train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lookalike.build(folder, built.path, **{**quick, "model_settings": {"dim": 8, "size": 48}})
+    a_new_picture(folder)
+    half = lookalike.open(built.path)
+    assert half.update().added == ["new.png"]
+    assert np.allclose(half.embeddings[half.row("new.png")], half.encode(folder / "new.png")[0], atol=1e-3)
+
+
+def test_comparing_again_takes_an_updated_library_as_it_is(folder, tmp_path):
+    arguments = {"models": ["pixels"], "minutes": 0.2, "output": tmp_path / "c.compare"}
+    lookalike.compare(folder, **arguments)
+    a_new_picture(folder)
+    place = next((tmp_path / "c.compare").glob("*.lookalike"))
+    assert lookalike.open(place).update().added == ["new.png"]
+    again = lookalike.compare(folder, **arguments)
+    assert len(again.libraries) == 1
 
 
 def test_a_cluster_whose_images_are_all_gone_is_gone(built, folder):
@@ -188,18 +248,29 @@ def test_interrupted_it_is_as_it_was_and_goes_on(built, folder, moment):
 def test_whoever_has_the_library_open_can_take_it_up(built, folder):
     open_already = lookalike.open(built.path)
     assert len(open_already.images) == 32
-    a_new_picture(folder)
+    for number in range(2):  # after two updates, too, it must not take another image's picture for this one's
+        a_new_picture(folder, f"{number}.png", seed=number)
+        built.update()
+        with pytest.raises(LibraryError, match="was updated since it was opened; open it again"):
+            open_already.thumbnail(5)
+    (folder / "1.png").unlink()
     built.update()
     assert len(open_already.refresh().images) == 33
-    assert open_already.thumbnail(open_already.row("new.png")).any()
+    assert open_already.thumbnail(open_already.row("0.png")).any()
 
 
 def test_twice_in_a_row(built, folder):
     for number in range(3):
         a_new_picture(folder, f"{number}.png", seed=number)
         assert built.update().added == [f"{number}.png"]
-    assert built.info()["stages"]["clusters"]["came_later"] == 3
+    assert built.info()["stages"]["embeddings"]["came_later"] == 3
+    a_new_picture(folder, "0.png", seed=9)
+    (folder / "1.png").unlink()
+    built.cluster(n_clusters=2)
+    built.update()
+    assert built.info()["stages"]["embeddings"]["came_later"] == 2
     assert len(list(built.path.glob("working*"))) == 1
+    assert len(built.thumbnails) == len(built.file_names)
 
 
 def test_building_again_learns_from_all_of_them(built, folder, quick):
@@ -208,7 +279,7 @@ def test_building_again_learns_from_all_of_them(built, folder, quick):
     model = built.made_from("model")
     again = lookalike.build(folder, built.path, **quick)
     assert again.made_from("model") != model
-    assert "came_later" not in again.info()["stages"]["clusters"]
+    assert "came_later" not in again.info()["stages"]["embeddings"]
     assert len(again.images) == 33
 
 
@@ -238,8 +309,8 @@ def test_what_cannot_be_updated(built, folder, tmp_path):
 def test_embeddings_of_ones_own(folder, tmp_path):
     import pandas as pd
 
-    def table(names):
-        random = np.random.default_rng(0).normal(size=(len(names), 6)).astype(np.float32)
+    def table(names, kind=0):
+        random = np.random.default_rng(kind).normal(size=(len(names), 6)).astype(np.float32)
         pd.DataFrame({"file_name": names, "embedding": list(random)}).to_parquet(tmp_path / "own.parquet")
 
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
@@ -250,6 +321,9 @@ def test_embeddings_of_ones_own(folder, tmp_path):
     with pytest.raises(ModelError):
         library.update()
     assert len(lookalike.open(library.path).images) == len(names)
+    table([*names, "new.png"], kind=1)
+    with pytest.raises(ModelError, match="has other numbers now"):
+        library.update()
     table([*names, "new.png"])
     assert library.update().added == ["new.png"]
     assert np.isfinite(library.embeddings).all()

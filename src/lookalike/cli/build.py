@@ -114,7 +114,7 @@ def update(
         opened = lookalike.open(library, device=str(device))
         changes = opened.update(progress=progress)
     facts_of = opened.info()["stages"]
-    later, there = facts_of["clusters"].get("came_later", 0), facts_of["images"]["images"]
+    later, there = facts_of["embeddings"].get("came_later", 0), facts_of["images"]["images"]
     if later > LATER * there:
         note(f"{later:,} of {there:,} images came after the model had been trained; to learn from them, build again")
     result = {

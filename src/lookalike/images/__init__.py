@@ -2,7 +2,7 @@
 
 from lookalike.images.atlas import Atlas
 from lookalike.images.decode import decode
-from lookalike.images.folder import Earlier, Recipe, decode_by, decode_folder
+from lookalike.images.folder import Earlier, Recipe, decode_by, decode_folder, is_copy
 from lookalike.images.pixels import Pixels, Thumbnails
 from lookalike.images.prepare import FITS, load, load_whole
 from lookalike.images.reading import open_regular, read_stream, read_whole
@@ -28,6 +28,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "encode_webp",
+    "is_copy",
     "load",
     "load_whole",
     "open_regular",

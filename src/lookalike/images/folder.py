@@ -181,17 +181,7 @@ def _prepare(into: Path, recipe: Recipe, candidates: pd.DataFrame) -> None:
 
     A new one has files of its own: whoever has the old ones open goes on to see what was in them.
     """
-    header = {
-        "format": "lookalike working copy",
-        "version": VERSION,
-        "size": recipe.size,
-        "fit": recipe.fit,
-        "decoder": recipe.decoder,
-        "slots": len(candidates),
-        "fingerprint": _fingerprint(candidates),
-    }
-    pixels_bytes = len(candidates) * recipe.size**2 * 3
-    if _header_or_none(into) == header and _size_or_none(pixels_path(into)) == pixels_bytes:
+    if is_copy(into, recipe, candidates):
         for directory in (table_path(into, 0).parent, thumbnails_path(into, 0).parent):
             directory.mkdir(exist_ok=True)
         return
@@ -203,8 +193,30 @@ def _prepare(into: Path, recipe: Recipe, candidates: pd.DataFrame) -> None:
         directory.mkdir()
     pixels_path(into).unlink(missing_ok=True)
     with open(pixels_path(into), "xb") as file:
-        file.truncate(pixels_bytes)
-    write_whole(header_path(into), json.dumps(header, indent=1).encode())
+        file.truncate(_pixels_bytes(recipe, candidates))
+    write_whole(header_path(into), json.dumps(_header(recipe, candidates), indent=1).encode())
+
+
+def is_copy(into: Path, recipe: Recipe, candidates: pd.DataFrame) -> bool:
+    """Whether a working copy, finished or not, is of just these candidates, decoded in this way."""
+    whole = _size_or_none(pixels_path(into)) == _pixels_bytes(recipe, candidates)
+    return whole and _header_or_none(into) == _header(recipe, candidates)
+
+
+def _header(recipe: Recipe, candidates: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "format": "lookalike working copy",
+        "version": VERSION,
+        "size": recipe.size,
+        "fit": recipe.fit,
+        "decoder": recipe.decoder,
+        "slots": len(candidates),
+        "fingerprint": _fingerprint(candidates),
+    }
+
+
+def _pixels_bytes(recipe: Recipe, candidates: pd.DataFrame) -> int:
+    return len(candidates) * recipe.size**2 * 3
 
 
 def _header_or_none(into: Path) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ class Pixels:
     Raises
     ------
     LibraryError
-        The working copy was deleted or is damaged; building again makes it again.
+        The working copy was deleted or is damaged; `lookalike update` makes it again.
     """
 
     def __init__(self, into: str | os.PathLike[str]) -> None:
@@ -44,7 +44,7 @@ class Pixels:
         self.shape: tuple[int, int, int, int] = (header["slots"], header["size"], header["size"], 3)
         path = pixels_path(folder)
         if not path.is_file():
-            raise LibraryError(f"{path} is gone: the working copy was deleted; `lookalike build` makes it again.")
+            raise LibraryError(f"{path} is gone: the working copy was deleted; `lookalike update` makes it again.")
         if path.stat().st_size != math.prod(self.shape):
             raise LibraryError(f"{path} has another size than expected; delete it and run `lookalike build` again.")
         self._array: NDArray[np.uint8] = (
@@ -138,7 +138,7 @@ class Thumbnails:
                 data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if filled else b""
         except OSError as error:
             raise LibraryError(
-                f"{path} is gone: thumbnails were deleted; `lookalike build` makes them again."
+                f"{path} is gone: thumbnails were deleted; `lookalike update` makes them again."
             ) from error
         if read_header(self._into) != self._header:  # it goes before, and comes after, all that it stands for
             raise LibraryError(f"{self._into} was made anew by another build; open the library again.")

@@ -73,7 +73,7 @@ def read_header(into: Path) -> dict[str, Any]:
             raise ValueError(f"{slots} slots of {size} pixels a side")
         return {**header, "size": size, "slots": slots}
     except FileNotFoundError as error:
-        raise LibraryError(f"{into} holds no working copy; `lookalike build` makes it again.") from error
+        raise LibraryError(f"{into} holds no working copy; `lookalike update` makes it again.") from error
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise LibraryError(f"{header_path(into)} is damaged; delete it and run `lookalike build` again.") from error
 

@@ -6,6 +6,7 @@ is replaced by one that does. Whatever the header does not name does not exist, 
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,8 +29,8 @@ MAX_HEADER = 64 << 20
 """Bytes: a longer header is not read."""
 WORKING, TRAINING = "working", "training"
 """Sub-folders that no stage owns: the working copy with the thumbnails, and the state of a training under way."""
-COPIES = (WORKING, "working-2")
-"""Where a working copy may lie: the header names the one that counts, an update makes the other."""
+COPY = re.compile(rf"{WORKING}(-[0-9]{{1,18}})?")
+"""What a working copy may be called: the header names the one that counts, and an update makes another."""
 ROOTS = ("images", "model", "embeddings")
 """Stages that every answer rests on: with another of these it is another library."""
 
@@ -92,8 +93,16 @@ class LibraryFolder:
 
     @property
     def next_working(self) -> Path:
-        """Where another working copy can be made while this one is in use. LibraryError when it leads elsewhere."""
-        return _without_links(self.path / COPIES[self.working.name == COPIES[0]])
+        """Where another working copy can be made while this one is in use, until anything else is committed.
+
+        No name is used twice, so that who still reads an older copy cannot take this one for it. LibraryError when it
+        leads elsewhere.
+        """
+        return _without_links(self.path / self._next_working)
+
+    @property
+    def _next_working(self) -> str:
+        return f"{WORKING}-{self.header['generation'] + 1}"
 
     @property
     def training(self) -> Path:
@@ -263,13 +272,15 @@ class LibraryFolder:
     def _sweep(self) -> None:
         """Removes what the header does not name: replaced files, and what an interrupted writer left."""
         named = {file for record in self.header["stages"].values() for file in record["files"].values()}
+        named |= {HEADER, TRAINING, LOCK, str(self.header.get("working", WORKING)), self._next_working}
         for path in self.path.iterdir():
-            if path.name in named | {HEADER, TRAINING, LOCK, *COPIES}:
+            if path.name in named:
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # where it cannot go while somebody reads it, the next writer tries again
+                    path.unlink(missing_ok=True)
 
 
 def _name(stages: Mapping[str, Any], stage: str) -> tuple[Any, ...] | None:
@@ -350,7 +361,7 @@ def _check_header(header: Any) -> None:
         raise ValueError("folder or created is not a text")
     if not isinstance(header["generation"], int) or not isinstance(header.get("settings", {}), dict):
         raise ValueError("generation or settings is of a wrong type")
-    if header.get("working", WORKING) not in COPIES:
+    if not COPY.fullmatch(header.get("working", WORKING)):
         raise ValueError("the working copy has another name than it can have")
     for stage, record in header["stages"].items():
         if not isinstance(record["facts"], dict) or not isinstance(record["made_from"], str):

@@ -21,7 +21,7 @@ import numpy as np
 
 from lookalike import images, learn, metrics, organize
 from lookalike.errors import LibraryError, LookalikeError
-from lookalike.library import WORKING, LibraryFolder
+from lookalike.library import HEADER, LibraryFolder
 from lookalike.pipeline.building import build
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.library import Library
@@ -94,10 +94,10 @@ def peak_memory() -> int | None:
 
 def _take_working_copy(place: Path, folder: str, settings: Settings) -> None:
     """Starts with a copy of what another library beside this one has decoded alike, so that it is decoded once."""
-    if (place / WORKING).exists():
+    if (place / HEADER).exists() and LibraryFolder(place).working.exists():
         return
     size = settings.model_settings.get("size", learn.image_size(settings.model))
-    for path in sorted(place.parent.glob("*.lookalike")):
+    for path in sorted(set(place.parent.glob("*.lookalike")) - {place}):
         try:
             other = LibraryFolder(path)
             alike = other.has("images") and images.Pixels(other.working).shape[1] == size

@@ -139,7 +139,7 @@ class Contents:
     @cached_property
     def thumbnails(self) -> Thumbnails:
         """Small pictures, by ``slots``."""
-        return Thumbnails(self._files.working)
+        return Thumbnails(self._working)
 
     @property
     def file_names(self) -> np.ndarray:
@@ -171,11 +171,11 @@ class Contents:
 
     def pixels(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """What the model sees of the images in these rows: uint8 (m, size, size, 3)."""
-        return Pixels(self._files.working)[self.slots[np.asarray(rows, np.int64)]]
+        return Pixels(self._working)[self.slots[np.asarray(rows, np.int64)]]
 
     def atlas(self, order: np.ndarray, *, tile: int) -> Atlas:
         """The small pictures of the rows in ``order``, int (m,), in large sheets; those of all images are kept."""
-        return Atlas(self._files.working, self.slots[order], tile=tile, keep=len(order) == len(self.slots))
+        return Atlas(self._working, self.slots[order], tile=tile, keep=len(order) == len(self.slots))
 
     @property
     def version(self) -> int:
@@ -225,6 +225,19 @@ class Contents:
             if any(part in spent for part in parts):
                 result[stage] = round(sum(spent.get(part, 0.0) for part in parts), 3)
         return {**result, "total": round(sum(result.values()), 3)}
+
+    @property
+    def _working(self) -> Path:
+        """Where the working copy lies; LibraryError when an update has made another one since."""
+        place = self._files.working
+        if not place.exists() and LibraryFolder(self.path).working != place:
+            raise LibraryError(f"{self.path} was updated since it was opened; open it again")
+        return place
+
+    @property
+    def working_copy(self) -> str:
+        """The name of the working copy: another one, when it was made anew by an update."""
+        return self._files.working.name
 
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:

@@ -101,6 +101,8 @@ class Library(Likeness, Editing):
         settings = self.settings
         stage = SPACES[settings.space]
         method = "kmeans" if settings.method == "hdbscan" else settings.method
+        if stage == "manifold":
+            self._redo("manifold", {}, progress)  # only where an update has left it out
         points = self._files.array(stage, stage)
         return organize.choose_k(points, seed=settings.random_state, method=method, progress=progress).curve
 

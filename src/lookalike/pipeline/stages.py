@@ -10,6 +10,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
 from importlib import metadata
@@ -50,9 +51,16 @@ class Stages:
     """A library under construction. Use inside ``files.writing()``."""
 
     def __init__(
-        self, files: LibraryFolder, settings: Settings, *, device: str = "auto", progress: Progress | None = None
+        self,
+        files: LibraryFolder,
+        settings: Settings,
+        *,
+        size: int | None = None,
+        device: str = "auto",
+        progress: Progress | None = None,
     ) -> None:
         self.files, self.settings, self.device, self.progress = files, settings, device, progress
+        self._size_given = size  # pixels a side; None for what the settings say
         self._trained: learn.Trained | None = None  # from training to embedding: what it knows spares a second look
 
     def scan(self, folder: Path) -> None:
@@ -80,26 +88,55 @@ class Stages:
     def images(self) -> None:
         """Decodes what is new of what `scan` found; a folder that has not changed costs the scan alone."""
         if not self.is_new:
-            self._decode(self.files.working)  # makes a working copy that was deleted, or left half replaced, again
+            self.restore()
         self._run("images", self.images_made_from, lambda: self.decoded(self.files.working))
+
+    def restore(self) -> None:
+        """Makes a working copy that was deleted, or left half replaced, again."""
+        images.decode_by(
+            images.Recipe(self._size, self.settings.fit),
+            self.files.folder,
+            self._found.candidates,
+            self.files.working,
+            progress=self.progress,
+        )
 
     @property
     def is_new(self) -> bool:
         """Whether `scan` found anything else than what the library has."""
         return not self.files.has("images", self.images_made_from)
 
-    def finds_unknown(self, known: pd.DataFrame) -> bool:
-        """Whether `scan` found files that this table of images does not have, or has otherwise."""
-        return len(_unchanged(self._found.candidates, known)) < len(self._found.candidates)
+    def unchanged(self, known: pd.DataFrame) -> dict[int, tuple[int, str]]:
+        """Of what `scan` found, by its row, the slot and hash of images in this table of path, size and time alike."""
+        same = ["path", "bytes", "mtime_ns"]
+        both = (
+            self._found.candidates[same].reset_index(names="row").merge(known[[*same, "slot", "content_hash"]], on=same)
+        )
+        pairs = zip(both["slot"].tolist(), both["content_hash"].tolist(), strict=True)
+        return dict(zip(both["row"].tolist(), pairs, strict=True))
 
-    def decoded(self, into: Path, known: pd.DataFrame | None = None) -> Made:
-        """What was found, decoded into a working copy; of ``known``, a table of the library's images, as it has it.
+    def has_copy(self) -> bool:
+        """Whether the working copy is of the very files that `scan` found."""
+        return images.is_copy(self.files.working, images.Recipe(self._size, self.settings.fit), self._found.candidates)
+
+    @property
+    def n_found(self) -> int:
+        """Files that `scan` found."""
+        return len(self._found.candidates)
+
+    def decoded(self, into: Path, unchanged: dict[int, tuple[int, str]] | None = None) -> Made:
+        """What was found, decoded into a working copy; what is ``unchanged`` is copied from the one that there is.
 
         FolderError when nothing could be read.
         """
         import pandas as pd
 
-        rows, unreadable = self._decode(into, known)
+        recipe = images.Recipe(self._size, self.settings.fit)
+        if unchanged is not None and into != self.files.working:
+            recipe = replace(recipe, earlier=images.Earlier(self.files.working, unchanged))
+        rows, unreadable = images.decode_by(
+            recipe, self.files.folder, self._found.candidates, into, progress=self.progress
+        )
         skipped = pd.concat([self._found.skipped, unreadable]).sort_values("file_name", ignore_index=True)
         if rows.empty:
             reason = skipped.iloc[0]
@@ -234,12 +271,6 @@ class Stages:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
         return kept_neighbors(self.files) or self._found_neighbors(self._embeddings)[0]
 
-    def _decode(self, into: Path, known: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        candidates = self._found.candidates
-        earlier = None if known is None else images.Earlier(self.files.working, _unchanged(candidates, known))
-        recipe = images.Recipe(self._size, self.settings.fit, earlier=earlier)
-        return images.decode_by(recipe, self.files.folder, candidates, into, progress=self.progress)
-
     def _train(self, made_from: str) -> learn.Trained:
         chosen = self.settings
         return learn.train(
@@ -263,6 +294,8 @@ class Stages:
     @cached_property
     def _size(self) -> int:
         """Pixels a side; of an encoder whose files are gone what the library has of it."""
+        if self._size_given:
+            return self._size_given
         if "size" in self.settings.model_settings:
             return int(self.settings.model_settings["size"])
         try:
@@ -362,14 +395,6 @@ def _content(table: pd.DataFrame) -> str:
     import pandas as pd
 
     return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
-
-
-def _unchanged(candidates: pd.DataFrame, known: pd.DataFrame) -> dict[int, tuple[int, str]]:
-    """By the row of a candidate the slot and the hash of an image that has the same path, size and time."""
-    same = ["path", "bytes", "mtime_ns"]
-    both = candidates[same].reset_index(names="row").merge(known[[*same, "slot", "content_hash"]], on=same)
-    pairs = zip(both["slot"].tolist(), both["content_hash"].tolist(), strict=True)
-    return dict(zip(both["row"].tolist(), pairs, strict=True))
 
 
 def _count(found: images.Scan) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 MADE_FROM_ALL = ("manifold", *LAYOUT_STAGES)
 """Stages that are made anew when they are next asked for."""
+COMPARED = 200
+"""Images whose embeddings from elsewhere are looked at again, to see whether they are still the same."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +44,28 @@ def update(files: LibraryFolder, *, device: str = "auto", progress: Progress | N
     Raises what `Library.update` says.
     """
     with files.writing():
-        stages = Stages(files, _settings(files), device=device, progress=progress)
+        settings, size = _settled(files)
+        stages = Stages(files, settings, size=size, device=device, progress=progress)
         if not files.folder.is_dir():
             raise FolderError(f"{files.folder}, the folder of {files.path}, is not there; put it back, or build again")
         stages.scan(files.folder)
         before = after = files.table("images", "images")
         if stages.is_new:
             after = _Update(stages, before).commit()
-            editing.follow(files)
-        shutil.rmtree(files.next_working, ignore_errors=True)
+        else:
+            stages.restore()
+        editing.follow(files)
     return _changes(before, after)
 
 
-def _settings(files: LibraryFolder) -> Settings:
-    """Those of the last build; LibraryError when it did not come to its end."""
+def _settled(files: LibraryFolder) -> tuple[Settings, int]:
+    """The settings of the last build, and the model's pixels a side; LibraryError when it did not come to its end."""
     chosen = Settings.merged(files.header.get("settings", {}), {})
-    ended = files.has("map") and files.has("clusters") and files.has("index")
-    if not ended or (chosen.model, chosen.fit) != (files.facts("model")["name"], files.facts("model").get("fit")):
+    ended = all(files.has(stage) for stage in ("images", "model", "embeddings", "index", "map", "clusters"))
+    model = files.facts("model") if ended else {}
+    if not ended or model.get("name") != chosen.model or not isinstance(model.get("size"), int):
         raise LibraryError(f"{files.path} is not built to the end; run `lookalike build` again, then update")
-    return chosen
+    return replace(chosen, fit=model.get("fit", chosen.fit)), model["size"]
 
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:
@@ -81,14 +85,16 @@ class _Update:
 
     def commit(self) -> pd.DataFrame:
         """Decodes, encodes and places what is new, and gives the table of images that the library has then."""
-        start, place = time.monotonic(), self.files.next_working
+        start = time.monotonic()
+        place = self.files.working if self.stages.has_copy() else self.files.next_working
+        unchanged = self.stages.unchanged(self.before)
         with ThreadPoolExecutor(1) as meanwhile:
-            loading = meanwhile.submit(self._model) if self.stages.finds_unknown(self.before) else None
-            contents, facts = self.stages.decoded(place, self.before)
+            loading = meanwhile.submit(self._model) if len(unchanged) < self.stages.n_found else None
+            contents, facts = self.stages.decoded(place, unchanged)
             self.trained = loading.result() if loading else None
-        self.after = contents["images"]
+        self.after, self.copy = contents["images"], place
         made = {"images": Stage(contents, self.stages.images_made_from, facts, time.monotonic() - start)}
-        if facts["content"] == self.files.facts("images")["content"]:
+        if facts["content"] == self.files.facts("images").get("content"):
             self.files.commit_together(made, working=place.name)
         else:
             made |= self._arranged(facts["content"])
@@ -112,7 +118,7 @@ class _Update:
         return {
             "embeddings": embedded,
             "index": indexed,
-            "map": self._timed(lambda: self._map(embeddings, near), fingerprint("map", made_from)),
+            "map": self._timed(lambda: self._map(near), fingerprint("map", made_from)),
             "clusters": self._timed(lambda: self._clusters(embeddings, near), fingerprint("clusters", made_from)),
         }
 
@@ -131,59 +137,82 @@ class _Update:
         embeddings[self.familiar] = known[self.old[self.familiar]]
         if len(self.new):
             embeddings[self.new] = self._encoded(self.after.iloc[self.new])
-        return {"embeddings": embeddings}, self.files.facts("embeddings")
+        later = np.ones(len(self.after), np.uint8)
+        later[self.familiar] = self._came_later()[self.old[self.familiar]]
+        return {"embeddings": embeddings, "later": later}, {"came_later": int(later.sum())}
+
+    def _came_later(self) -> np.ndarray:
+        """For each image that there was whether an update brought it: uint8 (n,)."""
+        known = self.files.holds("later", "embeddings")
+        return self.files.array("later", "embeddings") if known else np.zeros(len(self.before), np.uint8)
 
     def _encoded(self, rows: pd.DataFrame) -> np.ndarray:
         trained = self.trained or self._model()
         if not trained.encodes:
-            given = embeddings_for(rows["file_name"], learn.elsewhere.place(self.stages.settings.model))
-            numbers = len(trained.whitening.mean)
-            if given.shape[1] != numbers:
-                raise ModelError(
-                    f"{self.stages.settings.model} has {given.shape[1]} numbers for each image, and those of "
-                    f"{self.files.path} had {numbers}; run `lookalike build` for embeddings of another kind"
-                )
-            return trained.whitening.apply(given)
-        pixels = images.Pixels(self.files.next_working)
+            return self._given(trained, rows)
+        pixels = images.Pixels(self.copy)
         return learn.embed(trained, pixels, rows["slot"].to_numpy(), progress=self.stages.progress)
 
-    def _map(self, embeddings: np.ndarray, neighbors: Neighbors) -> Made:
+    def _given(self, trained: learn.Trained, rows: pd.DataFrame) -> np.ndarray:
+        """What the user's own table has of new images; ModelError when it has other numbers now for those known."""
+        import pandas as pd
+
+        place, names = learn.elsewhere.place(self.stages.settings.model), self.after["file_name"]
+        same_name = names.to_numpy() == self.before["file_name"].to_numpy()[self.old]
+        known = np.flatnonzero((self.old >= 0) & same_name)[:COMPARED]
+        given = embeddings_for(pd.concat([names.iloc[known], rows["file_name"]], ignore_index=True), place)
+        numbers = len(trained.whitening.mean)
+        alike = given.shape[1] == numbers and np.allclose(
+            trained.whitening.apply(given[: len(known)]),
+            self.files.array("embeddings", "embeddings")[self.old[known]],
+            atol=1e-3,
+        )
+        if not alike:
+            raise ModelError(
+                f"{place} has other numbers now than those that {self.files.path} was built of; "
+                "run `lookalike build` to take them up"
+            )
+        return trained.whitening.apply(given[len(known) :])
+
+    def _map(self, neighbors: Neighbors) -> Made:
         """Known images stay where they are; each new one goes amid those that it is nearest to."""
-        seed, facts = self.stages.settings.random_state, self.files.facts("map")
-        if facts["projection"] == "pca":
-            return {"map": organize.project(embeddings, "pca", seed=seed)}, facts
         layout = np.array(self.files.array("map", "map"))[self.old[self.familiar]]
-        placed = organize.spread(layout, self.familiar, neighbors[0][:, 1:], seed)
-        return {"map": placed}, self._counted(facts)
+        seed = self.stages.settings.random_state
+        return {"map": organize.spread(layout, self.familiar, neighbors[0][:, 1:], seed)}, self.files.facts("map")
 
     def _clusters(self, embeddings: np.ndarray, neighbors: Neighbors) -> Made:
-        """Known images stay in their clusters; each new one joins that of most of the known that it is nearest to."""
+        """Known images stay in their clusters; each new one joins that of most of the known that it is nearest to.
+
+        One that was put into a cluster by hand stays there under its name, whatever it holds now.
+        """
         state, facts = editing.current(self.files), self.files.facts("clusters")
         clusters = np.full(len(self.after), editing.NONE, np.int32)
         clusters[self.familiar] = state.clusters[self.old[self.familiar]]
         if len(self.new):
             nearest = editing.nearest_of(self.familiar, self.new, embeddings, neighbors)
             clusters[self.new] = [_most(found) for found in clusters[nearest]]
+            named = dict(zip(self.before["file_name"], state.clusters.tolist(), strict=True))
+            for row, name in zip(self.new.tolist(), self.after["file_name"].iloc[self.new], strict=True):
+                if named.get(name) in state.kept:
+                    clusters[row] = named[name]
         there = set(np.unique(clusters).tolist())
         names = {str(number): name for number, name in state.names.items() if number in there}
         kept = sorted(number for number in state.kept if number in there)
-        return {"clusters": clusters}, {**self._counted(facts), "names": names, "kept": kept}
-
-    def _counted(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """The facts, and how many images came since."""
-        return {**facts, "came_later": facts.get("came_later", 0) + len(self.new)}
+        return {"clusters": clusters}, {**facts, "names": names, "kept": kept}
 
 
 def _same(before: pd.DataFrame, after: pd.DataFrame) -> np.ndarray:
-    """For each image its row in another table: of its name if that had the same contents, or of the same contents.
+    """For each image its row in another table, int64 (n,); −1 where there is none.
 
-    −1 where there is none.
+    It is that of the file that has not been touched, else of the name if it had these contents, else of the contents.
     """
-    hashes = before["content_hash"].tolist()
-    by_content = dict(zip(reversed(hashes), range(len(hashes) - 1, -1, -1), strict=True))
-    by_name = {pair: row for row, pair in enumerate(zip(before["file_name"], hashes, strict=True))}
-    pairs = zip(after["file_name"], after["content_hash"], strict=True)
-    return np.array([by_name.get(pair, by_content.get(pair[1], -1)) for pair in pairs], np.int64)
+    found = np.full(len(after), -1, np.int64)
+    rows = before.assign(row=np.arange(len(before)))
+    for same in (["path", "bytes", "mtime_ns"], ["file_name", "content_hash"], ["content_hash"]):
+        left = np.flatnonzero(found < 0)
+        known = rows.drop_duplicates(same)[[*same, "row"]]
+        found[left] = after.iloc[left][same].merge(known, on=same, how="left")["row"].fillna(-1).to_numpy(np.int64)
+    return found
 
 
 def _most(clusters: np.ndarray) -> int:

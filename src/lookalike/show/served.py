@@ -96,7 +96,8 @@ class Served:
 
     def atlas(self, library: Library) -> Atlas:
         """The small pictures of all images in sheets."""
-        return self.once("atlas", content(library), lambda: atlas(library, np.arange(len(library.file_names))))
+        made_of = (content(library), library.working_copy)
+        return self.once("atlas", made_of, lambda: atlas(library, np.arange(len(library.file_names))))
 
     def source(self, library: Library, row: int) -> Path:
         """Where the file of an image is. ImageError when it is gone, or lies outside the folder, as by a link."""

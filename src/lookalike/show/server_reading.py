@@ -17,7 +17,6 @@ from lookalike.images.formats import ending
 from lookalike.library import arrow_stream
 from lookalike.pipeline import Library
 from lookalike.pipeline.layouts import LAYOUTS
-from lookalike.pipeline.settings import SPACES
 from lookalike.show import answers
 from lookalike.show.served import Held, Served, opened
 from lookalike.show.sheet import resized
@@ -99,7 +98,8 @@ def clusters(served: Held) -> dict[str, Any]:
 def silhouette(served: Held) -> dict[str, Any]:
     """The evidence for the number of clusters: k and silhouette (−1 to 1, larger is better). May take a minute."""
     with served.working("cluster") as library:
-        key = (library.made_from(SPACES[library.settings.space]), library.settings.method)
+        made_from = [library.made_from(stage) for stage in ("embeddings", "map")]
+        key = (*made_from, library.settings.space, library.settings.method)
         return served.once(
             "silhouette", key, lambda: answers.document(library.silhouette(progress=served.progress).to_dict("list"))
         )
