@@ -228,19 +228,19 @@ def test_killed_in_the_middle_it_goes_on(folder_of, tmp_path, monkeypatch, how):
 def test_what_is_gone_is_said(folder_of, tmp_path):
     folder, candidates = folder_of(2)
     copy = tmp_path / "copy"
-    with pytest.raises(LibraryError, match=r"no working copy.*lookalike build"):
+    with pytest.raises(LibraryError, match=r"no working copy.*lookalike update"):
         Pixels(copy)
     decode_folder(folder, candidates, copy, size=8, workers=1)
     thumbnails = Thumbnails(copy)
     shutil.rmtree(copy / "thumbnails")
-    with pytest.raises(LibraryError, match="thumbnails were deleted; `lookalike build`"):
+    with pytest.raises(LibraryError, match="thumbnails were deleted; `lookalike update`"):
         thumbnails.jpeg(0)
     with open(copy / "pixels.u8", "ab") as file:
         file.write(b"more")
     with pytest.raises(LibraryError, match="another size"):
         Pixels(copy)
     (copy / "pixels.u8").unlink()
-    with pytest.raises(LibraryError, match="the working copy was deleted; `lookalike build`"):
+    with pytest.raises(LibraryError, match="the working copy was deleted; `lookalike update`"):
         Pixels(copy)
     (copy / "decode.json").write_text("{")
     with pytest.raises(LibraryError, match=r"decode\.json is damaged"):

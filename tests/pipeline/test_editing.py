@@ -176,10 +176,10 @@ def test_edits_survive_a_folder_that_changes(tmp_path, draw_folder, quick, monke
 def test_new_images_ask_the_kept_neighbours_as_they_would_a_search():
     points = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
     rows, queries = np.split(np.random.default_rng(1).permutation(300), [120])
-    searched = editing._nearest_of(rows, queries, points, None)
+    searched = editing.nearest_of(rows, queries, points, None)
     for k in (300, 14, 2):  # enough for all, for some, for none
         kept = ExactIndex(points).neighbors(k)
-        np.testing.assert_array_equal(editing._nearest_of(rows, queries, points, kept), searched)
+        np.testing.assert_array_equal(editing.nearest_of(rows, queries, points, kept), searched)
 
 
 def test_edits_are_in_every_export(own, tmp_path):

@@ -77,7 +77,7 @@ def test_every_kind_of_query_finds_the_same(library, photos):
     data = path.read_bytes()
     expected = library.find(path, 5)
     for query in (str(path), data, io.BytesIO(data), decode(data)):
-        pd.testing.assert_frame_equal(library.find(query, 5), expected)
+        pd.testing.assert_frame_equal(library.find(query, 5), expected, atol=1e-3)  # batches round differently
 
 
 def test_a_picture_from_outside_finds_its_like(library, draw_folder, tmp_path):

@@ -88,18 +88,8 @@ class Stages:
     def images(self) -> None:
         """Decodes what is new of what `scan` found; a folder that has not changed costs the scan alone."""
         if not self.is_new:
-            self.restore()
+            self.decoded(self.files.working)  # makes a copy that was deleted, or left half replaced, again
         self._run("images", self.images_made_from, lambda: self.decoded(self.files.working))
-
-    def restore(self) -> None:
-        """Makes a working copy that was deleted, or left half replaced, again."""
-        images.decode_by(
-            images.Recipe(self._size, self.settings.fit),
-            self.files.folder,
-            self._found.candidates,
-            self.files.working,
-            progress=self.progress,
-        )
 
     @property
     def is_new(self) -> bool:

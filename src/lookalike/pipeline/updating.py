@@ -53,7 +53,7 @@ def update(files: LibraryFolder, *, device: str = "auto", progress: Progress | N
         if stages.is_new:
             after = _Update(stages, before).commit()
         else:
-            stages.restore()
+            stages.decoded(files.working)  # makes a copy that was deleted, or left half replaced, again
         editing.follow(files)
     return _changes(before, after)
 
