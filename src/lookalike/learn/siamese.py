@@ -39,8 +39,7 @@ class Siamese(nn.Module):
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
     told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs
     agreement with an image's nearest against agreement between its views: a larger one gathers kinds of things, 0
-    keeps to the single picture. ``agreement`` weighs the network's NT-Xent loss. A larger ``width`` sees more and
-    costs its square.
+    keeps to the single picture. A larger ``width`` sees more and costs its square.
     """
 
     size: ClassVar[int] = 64
@@ -54,7 +53,6 @@ class Siamese(nn.Module):
         size: int = 64,
         width: int = 32,
         latent: int = 64,
-        agreement: float = 100.0,
         neighbors: float = 0.6,
         outline: float = 0.5,
         learned: float = 0.2,
@@ -63,7 +61,7 @@ class Siamese(nn.Module):
         super().__init__()
         if unknown := set(ignore) - set(IGNORABLE):
             raise ValueError(f"ignore={sorted(unknown)[0]!r} is unknown; there are {', '.join(IGNORABLE)}")
-        self.latent, self.agreement, self.ignore = latent, agreement, tuple(ignore)
+        self.latent, self.ignore = latent, tuple(ignore)
         self.sight = Sight(dim, size, self.ignore, neighbors)
         self.blocks = [Block(dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), Block(latent, learned, 0.2)]
         self.encoder = Encoder(size, width)
@@ -94,7 +92,7 @@ class Siamese(nn.Module):
     def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
         """The disagreement of μ between two views of each image."""
         first, second = (self.posterior(view(mirrored(images, self.ignore), self.ignore))[0] for _ in range(2))
-        return {"disagreement": self.agreement * disagreement(self.project(first), self.project(second))}
+        return {"disagreement": disagreement(self.project(first), self.project(second))}
 
 
 class SiameseVAE(Siamese):
@@ -102,8 +100,8 @@ class SiameseVAE(Siamese):
 
     From [sight; z] of a view, z drawn from N(μ, Σ), the decoder has to give the whole image. Sight tells it the shapes,
     so the ELBO spends μ on the rest: colours, light, texture. ``reconstruction`` weighs the decoded pixels, ``beta``
-    the Kullback-Leibler term, which has ``free_bits`` as in `vae`; without agreement and sight it is `vae`, without
-    the decoder `siamese`.
+    the Kullback-Leibler term, which has ``free_bits`` as in `vae`, and ``agreement`` the NT-Xent loss of the two views;
+    without agreement and sight it is `vae`, without the decoder `siamese`.
     """
 
     def __init__(
@@ -127,13 +125,12 @@ class SiameseVAE(Siamese):
             size=size,
             width=width,
             latent=latent,
-            agreement=agreement,
             neighbors=neighbors,
             outline=outline,
             learned=learned,
             ignore=ignore,
         )
-        self.reconstruction, self.beta, self.free_bits = reconstruction, beta, free_bits
+        self.reconstruction, self.beta, self.free_bits, self.agreement = reconstruction, beta, free_bits, agreement
         self.decoder = Decoder(size, dim + OUTLINE + latent, width)
 
     def decode(self, codes: Tensor) -> Tensor:
