@@ -85,9 +85,9 @@ def test_images_of_different_sizes(encoder, images):
     mixed = [images[0], images[1][:20, :30], images[2][:, :, 0]]
     H = encoder.transform(mixed)
     assert H.shape == (3, 6)
-    assert np.array_equal(H[0], encoder.transform(images[:1])[0])
+    assert np.allclose(H[0], encoder.transform(images[:1])[0], atol=1e-5)  # batches round differently
     square = load(images[1][:20, :30], size=32)
-    assert np.array_equal(H[1], encoder.transform(square[None])[0])
+    assert np.allclose(H[1], encoder.transform(square[None])[0], atol=1e-5)
 
 
 def test_a_fit_to_paths_is_a_fit_to_their_pixels(images, paths):
