@@ -159,6 +159,25 @@ def test_another_model_of_the_same_images_has_other_neighbours(own, own_library)
     assert own.get("/api/silhouette").json() != curve
 
 
+def test_it_follows_updates_that_others_make(own, own_library):
+    """The working copy moves, also where the images stay the same: what is held of it must move along."""
+    assert own.get("/api/atlas/0").status_code == 200
+    n = own.get("/api/state").json()["images"]
+    names = list(own_library.file_names)
+    os.utime(own_library.folder / names[0])
+    moved = lookalike.open(own_library.path)
+    assert not moved.update().changed
+    assert moved.working_copy != "working"
+    assert own.get("/api/atlas/0").status_code == 200
+    assert not (own_library.path / "working").exists()
+    (own_library.folder / "again.png").write_bytes((own_library.folder / names[0]).read_bytes())
+    assert moved.update().added == ["again.png"]
+    assert own.get("/api/state").json()["images"] == n + 1
+    for path in ("atlas/0", "silhouette", "likeness", "layouts/grid", f"images/{n}/preview", "clusters"):
+        assert own.get(f"/api/{path}").status_code == 200, path
+    assert set(arrow(own.get("/api/thumbnails", params={"rows": f"0,{n}"}))["row"]) == {0, n}
+
+
 def test_reconstructions_walks_training_and_scores(client, library):
     size = library.model.size
     assert decode(client.get("/api/images/0/reconstruction").content).shape == (size, 2 * size, 3)
