@@ -3,14 +3,16 @@
 python benchmarks/quality/models.py ../shared/data/clothing --models siamese-vae,vae,ae --seeds 0,1,2
 python benchmarks/quality/models.py FOLDER --labels FILE.csv --models siamese-vae --name "near-duplicates"
 
-Every run is a `lookalike.build` with default settings, clustered at the true K; labels are used for scoring only. The
-networks see equally many images: as many as `siamese-vae` takes by default, or --effort times `default_epochs`.
+Every run is a `lookalike.build` with default settings, clustered at the true K, and scored twice: with the embeddings
+as the model makes them, and averaged with those around them, as they are searched. Labels are used for scoring only.
+The networks see equally many images: as many as `siamese-vae` takes by default, or --effort times `default_epochs`.
 Runs are appended to results.jsonl; `runs.py` makes the tables, README.md beside this file holds them.
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,27 +40,29 @@ def main() -> None:
     options = parser.parse_args()
     for seed in map(int, options.seeds.split(",")):
         for model in options.models.split(","):
-            run = measured(options, model, seed)
             effort = options.effort if model in NETWORKS else None
             name = f"{model}, effort {effort:g}" if effort not in (None, Siamese.effort) else model
-            keep(options.name or options.folder.name, name, seed, run, effort=effort, minutes=options.minutes)
+            for averaged, run in measured(options, model, seed):
+                facts = {"effort": effort, "minutes": options.minutes, "averaged": averaged}
+                keep(options.name or options.folder.name, name, seed, run, **facts)
 
 
-def measured(options: argparse.Namespace, model: str, seed: int) -> dict[str, float]:
-    """The scores of one build in a temporary place, and its seconds."""
+def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tuple[bool, dict[str, float]]]:
+    """The scores of one build in a temporary place, without averaging and with it, and its seconds."""
     start = time.monotonic()
     settings = {"model": model, "random_state": seed, "minutes": options.minutes, "projection": "pca"}
     if model in NETWORKS:
         settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
     with tempfile.TemporaryDirectory() as place:
-        library = lookalike.build(
-            options.folder, Path(place) / "x.lookalike", n_clusters=2, space="embedding", **settings
-        )
+        output = Path(place) / "x.lookalike"
+        library = lookalike.build(options.folder, output, average=False, n_clusters=2, space="embedding", **settings)
         classes = library.evaluate(options.labels)["classes"]
         library.cluster(n_clusters=classes, space="manifold")
-        scores = library.evaluate(options.labels)
         drawn = {"rmse": drawing_error(library)} if library.model.decodes else {}
-        return {**scores, **drawn, "train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
+        spent = {"train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
+        yield False, {**library.evaluate(options.labels), **drawn, **spent}
+        library = lookalike.build(options.folder, output, average=True)
+        yield True, {**library.evaluate(options.labels), **drawn, **spent}
 
 
 def drawing_error(library: lookalike.Library) -> float:

@@ -49,10 +49,13 @@ def commit() -> str:
 def table(folder_set: str) -> str:
     """A row for each model, the best precision first; a run that was repeated counts as it was the last time.
 
+    Search with embeddings that are averaged with those around them has a row of its own.
+
     Where the meaning of the default's settings has changed (`GENERATION`), runs of it and of ``siamese`` before do not
     count.
     """
     runs = pd.read_json(RESULTS, lines=True)
+    runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
     runs = runs[~runs["model"].str.startswith("siamese") | runs["generation"].eq(GENERATION)]
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index

@@ -22,7 +22,7 @@ from embeddings import clustered
 
 from lookalike import metrics, organize, search
 from lookalike.organize import projection
-from lookalike.pipeline import scoring, stages
+from lookalike.pipeline import indexing, scoring
 
 DIM, CLUSTERS, JUDGED = 128, 200, 1000
 STAGES = ("index", "map", "umap", "manifold", "choose", "kmeans", "gmm", "ward", "hdbscan", "score")
@@ -92,11 +92,11 @@ class Bench:
         self.judged = np.sort(np.random.default_rng(1).permutation(self.n)[:JUDGED])
 
     def index(self):
-        """Every image's neighbours."""
-        k = stages.NEIGHBORS if self.n < stages.FEWER_FROM else stages.FEWER_NEIGHBORS
-        self.neighbors, facts, self.cells = search.find_neighbors(self.embeddings, k)
-        self.facts = facts
-        return json.dumps(facts)
+        """Every image's neighbours, the averages, and how to search."""
+        kept, self.facts = indexing.indexed(self.embeddings, average=True, seed=0)
+        self.neighbors, self.averaged = (kept["neighbors"], kept["distances"]), kept["averaged"]
+        self.cells = search.Cells(*map(kept.get, search.Cells._fields)) if "codes" in kept else None
+        return json.dumps(self.facts)
 
     def map(self):
         """t-SNE."""
@@ -133,7 +133,8 @@ class Bench:
 
     def score(self):
         """`evaluate`: the search against the clusters that were drawn."""
-        found = scoring.search_scores(self.neighbors[0], self.embeddings, self.labels)
+        nearest, _ = search.ranked(self.averaged, self.neighbors[0])
+        found = scoring.search_scores(nearest, self.averaged, self.labels)
         return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
 
     def clusters(self, method):
@@ -149,11 +150,11 @@ class Bench:
 
     def searches(self, queries):
         """Single queries that are no image of the folder."""
-        exact = search.ExactIndex(self.embeddings)
+        exact = search.ExactIndex(self.averaged)
         expected = exact.search(queries, 10)[0]
         indexes = {"exact": exact}
         if self.cells:
-            indexes["cells"] = search.CellIndex(self.embeddings, self.cells, probes=self.facts["probes"])
+            indexes["cells"] = search.CellIndex(self.averaged, self.cells, probes=self.facts["probes"])
         for name, index in indexes.items():
             found, spent = [], []
             for query in queries[: 100 if name == "exact" else None]:
@@ -163,6 +164,12 @@ class Bench:
             recall = np.mean([len(set(one) & set(other)) / 10 for one, other in zip(found, expected, strict=False)])
             p50, p99 = np.percentile(spent, [50, 99]) * 1e3
             say(f"query, {name}", sum(spent), note=f"p50 {p50:.3f} ms, p99 {p99:.3f} ms, recall@10 {recall:.4f}")
+            spent = []
+            for query in queries[:100]:
+                start = time.perf_counter()
+                search.averaged_queries(query[None], self.embeddings, index)
+                spent.append(time.perf_counter() - start)
+            say(f"averaging it, {name}", sum(spent), note=f"p50 {np.percentile(spent, 50) * 1e3:.3f} ms")
 
 
 if __name__ == "__main__":

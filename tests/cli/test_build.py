@@ -52,6 +52,7 @@ def test_what_is_given_is_kept_and_what_is_not_given_stays(run, folder, tmp_path
         "3",
         "--seed",
         "7",
+        "--no-average",
         "--device",
         "cpu",
     ]
@@ -63,6 +64,7 @@ def test_what_is_given_is_kept_and_what_is_not_given_stays(run, folder, tmp_path
         "fit": "pad",
         "epochs": 2.5,
         "minutes": 3.0,
+        "average": False,
         "random_state": 7,
         "projection": "pca",
         "n_clusters": 4,

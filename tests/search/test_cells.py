@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lookalike.errors import SettingError
-from lookalike.search import CellIndex, Cells, ExactIndex, cells, choosing, find_neighbors, make_cells
+from lookalike.search import CellIndex, Cells, ExactIndex, cells, choosing, find_neighbors, make_cells, prepare_search
 
 
 def blobs(n=3000, dim=16, seed=0):
@@ -109,19 +109,24 @@ def test_a_handful(n, kind):
     np.testing.assert_array_equal(index.neighbors(5)[0], ExactIndex(points).neighbors(5)[0])
 
 
-def test_which_index_is_decided_by_size(points, monkeypatch):
+def test_neighbours_come_from_cells_by_size(points, monkeypatch):
     (rows, _), facts, kept = find_neighbors(points, 7)
-    assert (facts, kept) == ({"kind": "exact", "neighbors": 7, "neighbors_by": "exact"}, None)
+    assert (facts, kept) == ({"neighbors": 7, "neighbors_by": "exact"}, None)
     np.testing.assert_array_equal(rows, ExactIndex(points).neighbors(7)[0])
     monkeypatch.setattr(choosing, "NEIGHBORS_FROM", 1000)
     (some, _), facts, kept = find_neighbors(points, 7)
-    assert (facts["kind"], facts["neighbors_by"], kept) == ("exact", "cells", None)
+    assert (facts["neighbors_by"], len(kept.rows)) == ("cells", len(points))
     assert recall(some, rows) == pytest.approx(facts["neighbors_recall_at_10"], abs=0.02)
+
+
+def test_which_index_is_decided_by_size(points, monkeypatch):
+    assert prepare_search(points) == ({"kind": "exact"}, None)
     monkeypatch.setattr(choosing, "SEARCH_FROM", 1000)
-    _, facts, kept = find_neighbors(points, 7)
-    assert facts["kind"] == "cells"
-    assert facts["recall_at_10"] >= facts["neighbors_recall_at_10"]
-    assert facts["probes"] <= len(kept.centres)
+    facts, made = prepare_search(points)
+    assert (facts["kind"], facts["probes"] <= len(made.centres)) == ("cells", True)
+    assert facts["recall_at_10"] >= choosing.NEIGHBORS_FOUND
+    given = make_cells(points, seed=1)
+    assert prepare_search(points, given)[1] is given
 
 
 @pytest.mark.parametrize(

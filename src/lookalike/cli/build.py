@@ -60,6 +60,14 @@ def build(
     ] = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
+    average: Annotated[
+        bool | None,
+        typer.Option(
+            "--average/--no-average",
+            help="Whether the embeddings that are searched and exported are averaged with those around them, which "
+            "finds more that is alike; without, they are what the model makes of each image alone. Default: averaged.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -86,6 +94,7 @@ def build(
         fit=fit,
         epochs=epochs,
         minutes=minutes,
+        average=average,
         random_state=seed,
     )
     with progress_bars() as progress:

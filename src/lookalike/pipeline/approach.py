@@ -130,7 +130,7 @@ def _scores_by(library: Library, labels: str) -> dict[str, float]:
     settings, points = library.settings, _clustered(library)
     k = min(len(classes), len(points))
     clusters = organize.cluster(points, k, settings.method, seed=settings.random_state)
-    found = {**search_scores(library.neighbors[0], library.embeddings, codes), **cluster_scores(clusters, codes)}
+    found = {**search_scores(library.nearest()[0], library.embeddings, codes), **cluster_scores(clusters, codes)}
     return {name: found[name] for name in LABELLED}
 
 

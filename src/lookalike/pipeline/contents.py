@@ -15,7 +15,7 @@ from lookalike.errors import LibraryError
 from lookalike.images import Atlas, Pixels, Thumbnails, decoded_so_far
 from lookalike.library import LibraryFolder
 from lookalike.pipeline.editing import Clustering, current
-from lookalike.pipeline.indexing import index_of, kept_neighbors
+from lookalike.pipeline.indexing import index_of, kept_average, kept_neighbors
 from lookalike.pipeline.labels import labels_from
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import Stages
@@ -89,7 +89,16 @@ class Contents:
 
     @property
     def embeddings(self) -> np.ndarray:
-        """float32 (n, dim), a row per image, in the order of ``images``."""
+        """What is searched and exported: float32 (n, dim) of length 1, a row per image, in the order of ``images``.
+
+        They are ``encoded``, averaged with those around them, unless the setting ``average`` is off.
+        """
+        averaged = kept_average(self._files)
+        return self.encoded if averaged is None else averaged
+
+    @property
+    def encoded(self) -> np.ndarray:
+        """What the model makes of each image alone, float32 (n, dim): of these are neighbours, clusters and map."""
         return self._files.array("embeddings", "embeddings")
 
     @property
@@ -114,11 +123,17 @@ class Contents:
 
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Each image's nearest, itself first: rows (n, k) and Euclidean distances float32 (n, k), nearest first.
+        """Each image's nearest by ``encoded``, itself first: rows (n, k) and Euclidean distances float32 (n, k).
 
-        k is 91, of 200,000 images and more 51. `info` says whether they are exact, and if not, how many are right.
+        Maps, clusters and duplicates are made from them; `nearest` has what is found. k is 91, of 200,000 images and
+        more 51. `info` says whether they are exact, and if not, how many are right.
         """
         return kept_neighbors(self._files) or Stages(self._files, self.settings).neighbors
+
+    def nearest(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each image's ``neighbors`` in the order in which it finds them, by ``embeddings``: rows, distances (n, k)."""
+        rows, distances = self.neighbors
+        return (rows, distances) if kept_average(self._files) is None else search.ranked(self.embeddings, rows)
 
     @cached_property
     def index(self) -> search.Index:

@@ -13,8 +13,10 @@ from lookalike import learn
 from lookalike.errors import ModelError, SettingError
 from lookalike.images import load
 from lookalike.pipeline.contents import Contents
+from lookalike.pipeline.indexing import kept_average
 from lookalike.pipeline.stages import Progress
 from lookalike.pipeline.verifying import FIRST, readable_twice, verified
+from lookalike.search import averaged_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +42,18 @@ class Finding(Contents):
         few = several(query)
         alone = self.alone if len(few) <= learn.FEW else None  # once: another thread may let go of it
         if alone:
-            return alone.encode(self._seen(few, alone.size))
+            return self.averaged(alone.encode(self._seen(few, alone.size)))
         model = self.model
         if not model.encodes:
             return np.array(self.embeddings)[[self._known(one) for one in few]]
-        return model.encode(self._seen(few, model.size))
+        return self.averaged(model.encode(self._seen(few, model.size)))
+
+    def averaged(self, encoded: np.ndarray) -> np.ndarray:
+        """Embeddings to search with, by what the model makes of pictures: float32 (m, dim), averaged as the library's.
+
+        They stay as they are where the library's are not averaged.
+        """
+        return encoded if kept_average(self._files) is None else averaged_queries(encoded, self.encoded, self.index)
 
     def find(
         self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None

@@ -1,12 +1,49 @@
-"""What the stage ``index`` keeps in a library: every image's neighbours, and of a large one the cells to search in."""
+"""What the stage ``index`` keeps in a library: every image's neighbours, and what is searched.
+
+That is the embeddings averaged with those around them, and of a large library the cells to search in.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from lookalike import search
 from lookalike.errors import LibraryError, SettingError
-from lookalike.library import LibraryFolder
-from lookalike.search import CellIndex, Cells, ExactIndex, Index
+from lookalike.library import LibraryFolder, fingerprint
 
 Neighbors = tuple[np.ndarray, np.ndarray]
+
+NEIGHBORS, FEWER_NEIGHBORS = 91, 51
+"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30, and what `evaluate` does."""
+FEWER_FROM = 200_000
+"""Images from which on only these are kept: the map of so many is fitted on a sample."""
+
+
+def indexed(
+    encoded: np.ndarray, *, average: bool, seed: int, progress: Any = None
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """What the stage keeps, and facts about it, by what the model makes of the images: float32 (n, d)."""
+    (rows, distances), found, cells = neighbors_of(encoded, seed=seed, progress=progress)
+    kept, searched = {"neighbors": rows, "distances": distances}, encoded
+    if average:
+        kept["averaged"] = searched = search.averaged(encoded, rows, distances, encoded)
+        cells = None  # of other embeddings
+    facts, cells = search.prepare_search(searched, cells, seed=seed, progress=progress)
+    return {**kept, **(cells._asdict() if cells else {})}, {**facts, **found, "averaged": average}
+
+
+def neighbors_of(
+    encoded: np.ndarray, *, seed: int, progress: Any = None
+) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
+    """Every image's neighbours, as many as are kept, as `search.find_neighbors` gives them."""
+    k = NEIGHBORS if len(encoded) < FEWER_FROM else FEWER_NEIGHBORS
+    return search.find_neighbors(encoded, k, seed=seed, progress=progress)
+
+
+def made_from(embeddings: str, *, average: bool) -> str:
+    """The fingerprint of the stage, by that of the embeddings."""
+    return fingerprint(fingerprint("embeddings", embeddings), "neighbors", *(["averaged"] if average else []))
 
 
 def kept_neighbors(files: LibraryFolder) -> Neighbors | None:
@@ -25,17 +62,28 @@ def kept_neighbors(files: LibraryFolder) -> Neighbors | None:
     return rows, distances
 
 
-def index_of(files: LibraryFolder) -> Index:
+def kept_average(files: LibraryFolder) -> np.ndarray | None:
+    """The embeddings averaged with those around them, float32 (n, d), mapped; None where they are not averaged."""
+    if not files.holds("averaged", "index"):
+        return None
+    encoded, averaged = files.array("embeddings", "embeddings"), files.array("averaged", "index")
+    if averaged.shape != encoded.shape or averaged.dtype != encoded.dtype:
+        raise LibraryError(f"{files.path}: the averages in it are damaged; run `lookalike build` again")
+    return averaged
+
+
+def index_of(files: LibraryFolder) -> search.Index:
     """What finds the embeddings nearest to any: the cells where there are some, else all of them are looked at.
 
     LibraryError when the cells are damaged.
     """
-    embeddings = files.array("embeddings", "embeddings")
-    if not files.holds("codes", "index"):
-        return ExactIndex(embeddings)
-    cells = Cells(**{name: files.array(name, "index") for name in Cells._fields})
+    averaged = kept_average(files)
+    embeddings = files.array("embeddings", "embeddings") if averaged is None else averaged
     try:
-        return CellIndex(embeddings, cells, probes=int(files.facts("index")["probes"]))
+        if not files.holds("codes", "index"):
+            return search.ExactIndex(embeddings)
+        cells = search.Cells(**{name: files.array(name, "index") for name in search.Cells._fields})
+        return search.CellIndex(embeddings, cells, probes=int(files.facts("index")["probes"]))
     except (SettingError, KeyError, TypeError, ValueError) as error:
         raise LibraryError(f"{files.path}: its index is damaged ({error}); run `lookalike build` again") from error
 
@@ -44,6 +92,7 @@ def is_usable(files: LibraryFolder) -> bool:
     """Whether what the stage ``index`` keeps can be read."""
     try:
         kept_neighbors(files)
+        kept_average(files)
         if files.holds("codes", "index"):
             index_of(files)
     except LibraryError:

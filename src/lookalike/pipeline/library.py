@@ -86,7 +86,7 @@ class Library(Likeness, Editing):
             layout = organize.grid(self.layout)
         else:
             seed, neighbors = self.settings.random_state, None if projection == "pca" else self.neighbors
-            layout = organize.project(self.embeddings, projection, seed=seed, neighbors=neighbors, progress=progress)
+            layout = organize.project(self.encoded, projection, seed=seed, neighbors=neighbors, progress=progress)
         keep_layout(self._files, projection, self.settings, layout, patience=time.monotonic() - start)
         self._forget(*EDITED)
         return layout
@@ -125,7 +125,7 @@ class Library(Likeness, Editing):
             "classes": len(classes),
             "clusters": len(np.unique(clusters[clusters >= 0])),
             **cluster_scores(clusters, codes),
-            **search_scores(self.neighbors[0], self.embeddings, codes, progress),
+            **search_scores(self.nearest()[0], self.embeddings, codes, progress),
         }
 
     def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:

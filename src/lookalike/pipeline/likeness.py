@@ -106,6 +106,6 @@ class Likeness(Finding):
         apart, contents = np.zeros(len(rows), np.float32), self._rows["content_hash"]
         other = contents[rows] != contents[firsts]
         if other.any():
-            embeddings = self.embeddings
-            apart[other] = np.linalg.norm(embeddings[rows[other]] - embeddings[firsts[other]], axis=1)
+            encoded = self.encoded
+            apart[other] = np.linalg.norm(encoded[rows[other]] - encoded[firsts[other]], axis=1)
         return apart

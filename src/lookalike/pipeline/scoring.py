@@ -72,7 +72,7 @@ def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, s
     seen = []
     for start in range(0, len(rows), BATCH):
         views = another_view(pixels[start : start + BATCH], ignore, seed=seed + start)
-        seen.append(library.model.encode(views))
+        seen.append(library.averaged(library.model.encode(views)))
     index, k = library.index, min(NEAREST, len(embeddings) - 1)
     before, after = (index.search(queries, k + 1)[0] for queries in (embeddings[rows], np.concatenate(seen)))
     return metrics.neighbor_agreement(before, after, rows, k)

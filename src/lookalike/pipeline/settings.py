@@ -24,6 +24,9 @@ class Settings:
     fit: how an oblong picture becomes a square: ``squash``, ``pad`` or ``crop``.
     epochs: how often the training sees each image; None decides by the number of images. More is better, and slower.
     minutes: ends the training by the clock; the library then depends on the machine's speed.
+    average: whether the embeddings that are searched and exported are averaged with those around them, which finds more
+        that is alike (`search.averaged`); without, they are what the model makes of each image alone. Clusters, map
+        and duplicates are made from the latter either way.
     random_state: of everything random, below 2**32. Same folder, same number, same machine: same library.
     projection: the map: ``tsne``, ``umap`` or ``pca``.
     n_clusters: K, or ``auto`` for the K whose clusters are best apart (silhouette).
@@ -36,6 +39,7 @@ class Settings:
     fit: str = "squash"
     epochs: float | None = None
     minutes: float | None = None
+    average: bool = True
     random_state: int = 0
     projection: str = "tsne"
     n_clusters: int | str = "auto"
@@ -50,6 +54,8 @@ class Settings:
         _one_of("space", self.space, SPACES)
         if not isinstance(self.model_settings, dict):
             raise SettingError(f"model_settings={self.model_settings!r} must be a dict of keyword arguments")
+        if not isinstance(self.average, bool):
+            raise SettingError(f"average={self.average!r} must be True or False")
         if not isinstance(self.random_state, int) or not 0 <= self.random_state < MOST_SEEDS:
             raise SettingError(f"random_state={self.random_state!r} must be a whole number from 0 to {MOST_SEEDS - 1}")
         if self.n_clusters != "auto" and (not isinstance(self.n_clusters, int) or self.n_clusters < 1):

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lookalike import images, learn, organize, search
+from lookalike import images, learn, organize
 from lookalike.errors import FolderError, ModelError
 from lookalike.library import LibraryFolder, fingerprint
-from lookalike.pipeline import editing
+from lookalike.pipeline import editing, indexing
 from lookalike.pipeline.given import check_table, embeddings_for
-from lookalike.pipeline.indexing import is_usable, kept_neighbors
 from lookalike.pipeline.layouts import LAYOUT_STAGES
 from lookalike.pipeline.settings import SPACES, Settings
 
@@ -35,10 +34,6 @@ Progress = Callable[..., None]
 Made = tuple[Mapping[str, Any], Mapping[str, Any]]
 """What a stage gives: the contents to be kept, and facts about it."""
 
-NEIGHBORS, FEWER_NEIGHBORS = 91, 51
-"""Neighbours of every image, itself included: what t-SNE wants at its perplexity of 30, and what `evaluate` does."""
-FEWER_FROM = 200_000
-"""Images from which on only these are kept: the map of so many is fitted on a sample."""
 ARRANGED = ("index", "map", "manifold", "clusters", *LAYOUT_STAGES)
 RESTING = {"images": ("embeddings", *ARRANGED), "model": ("embeddings", *ARRANGED), "embeddings": ARRANGED}
 """Of a stage those that would answer wrongly beside another one, with the wrong names or for the wrong queries."""
@@ -170,13 +165,13 @@ class Stages:
         self.__dict__.pop("_given", None)  # a large table is not kept in memory for the stages that follow
 
     def index(self) -> None:
-        """Finds every image's neighbours, which maps, clusters and scores are made from, and how to search."""
+        """Finds every image's neighbours, which maps and clusters are made from, averages, and prepares the search."""
 
         def make() -> Made:
             return self.indexed(self._embeddings)
 
-        made_from = index_made_from(self.files.made_from("embeddings"))
-        if self.files.has("index", made_from) and not is_usable(self.files):
+        made_from = self.index_made_from(self.files.made_from("embeddings"))
+        if self.files.has("index", made_from) and not indexing.is_usable(self.files):
             self.files.forget("index")
         self._run("index", made_from, make)
 
@@ -235,8 +230,13 @@ class Stages:
 
     def indexed(self, embeddings: np.ndarray) -> Made:
         """What the stage ``index`` keeps of these embeddings."""
-        (rows, distances), facts, cells = self._found_neighbors(embeddings)
-        return {"neighbors": rows, "distances": distances, **(cells._asdict() if cells else {})}, facts
+        self._announce("index")
+        chosen = self.settings
+        return indexing.indexed(embeddings, average=chosen.average, seed=chosen.random_state, progress=self.progress)
+
+    def index_made_from(self, embeddings: str) -> str:
+        """The fingerprint of the stage ``index``, by that of the embeddings."""
+        return indexing.made_from(embeddings, average=self.settings.average)
 
     @property
     def images_made_from(self) -> str:
@@ -259,7 +259,12 @@ class Stages:
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Each image's nearest, itself first: rows (n, k) and Euclidean distances (n, k)."""
-        return kept_neighbors(self.files) or self._found_neighbors(self._embeddings)[0]
+        kept = indexing.kept_neighbors(self.files)
+        if kept is None:
+            self._announce("index")
+            seed = self.settings.random_state
+            kept, _, _ = indexing.neighbors_of(self._embeddings, seed=seed, progress=self.progress)
+        return kept
 
     def _train(self, made_from: str) -> learn.Trained:
         chosen = self.settings
@@ -337,11 +342,6 @@ class Stages:
     def _embeddings(self) -> np.ndarray:
         return self.files.array("embeddings", "embeddings")
 
-    def _found_neighbors(self, embeddings: np.ndarray) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
-        k = NEIGHBORS if len(embeddings) < FEWER_FROM else FEWER_NEIGHBORS
-        self._announce("index")
-        return search.find_neighbors(embeddings, k, seed=self.settings.random_state, progress=self.progress)
-
     def _neighbors_for(self, projection: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None if projection == "pca" else self.neighbors
 
@@ -368,11 +368,6 @@ class Stages:
         if stage == "images" and known == facts["content"]:
             return ()
         return RESTING.get(stage, ())
-
-
-def index_made_from(embeddings: str) -> str:
-    """The fingerprint of the stage ``index``, by that of the embeddings."""
-    return fingerprint(fingerprint("embeddings", embeddings), "neighbors")
 
 
 def _versions(model: str) -> dict[str, str]:

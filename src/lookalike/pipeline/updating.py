@@ -18,7 +18,7 @@ from lookalike.pipeline.given import embeddings_for
 from lookalike.pipeline.indexing import Neighbors
 from lookalike.pipeline.layouts import LAYOUT_STAGES
 from lookalike.pipeline.settings import Settings
-from lookalike.pipeline.stages import Made, Progress, Stages, index_made_from
+from lookalike.pipeline.stages import Made, Progress, Stages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ class _Update:
         made_from = fingerprint(self.files.made_from("model"), content)
         embedded = self._timed(self._embeddings, made_from)
         embeddings = embedded.contents["embeddings"]
-        indexed = self._timed(lambda: self.stages.indexed(embeddings), index_made_from(made_from))
+        indexed = self._timed(lambda: self.stages.indexed(embeddings), self.stages.index_made_from(made_from))
         near = indexed.contents["neighbors"], indexed.contents["distances"]
         return {
             "embeddings": embedded,

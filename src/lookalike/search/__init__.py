@@ -1,7 +1,20 @@
 """Embeddings become matches (faiss)."""
 
+from lookalike.search.averaging import averaged, averaged_queries, ranked
 from lookalike.search.cells import CellIndex, Cells, make_cells
-from lookalike.search.choosing import Index, find_neighbors
+from lookalike.search.choosing import Index, find_neighbors, prepare_search
 from lookalike.search.exact import ExactIndex, Neighbors
 
-__all__ = ["CellIndex", "Cells", "ExactIndex", "Index", "Neighbors", "find_neighbors", "make_cells"]
+__all__ = [
+    "CellIndex",
+    "Cells",
+    "ExactIndex",
+    "Index",
+    "Neighbors",
+    "averaged",
+    "averaged_queries",
+    "find_neighbors",
+    "make_cells",
+    "prepare_search",
+    "ranked",
+]

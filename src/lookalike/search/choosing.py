@@ -20,10 +20,10 @@ Index = ExactIndex | CellIndex
 def find_neighbors(
     embeddings: ArrayLike, k: int, *, seed: int = 0, progress: Progress | None = None
 ) -> tuple[Neighbors, dict[str, Any], Cells | None]:
-    """The k nearest of every row, itself first, and how to search.
+    """The k nearest of every row, itself first.
 
     Exact below 100,000 rows. From there on those of a `CellIndex`, of which about 98 of 100 of the ten nearest are
-    right; from 500,000 on its cells come with them, to be kept.
+    right.
 
     Args:
         embeddings: float32 (n, d), finite; may be mapped into memory.
@@ -32,20 +32,39 @@ def find_neighbors(
         progress: is called as `progress("index", done, total)`.
 
     Returns:
-        Row numbers int32 (n, k) and distances float32 (n, k), nearest first; facts (`kind`, of the index to search
-        with, `neighbors`, `neighbors_by`, and of cells `recall_at_10` of each as measured on a sample, and `probes`);
-        and cells, if it is these that are to be searched.
+        Row numbers int32 (n, k) and distances float32 (n, k), nearest first; facts (`neighbors`, `neighbors_by`, and
+        of cells `neighbors_recall_at_10`, measured on a sample); and the cells, if it was these that were searched.
     """
     points = collection(embeddings)
     if len(points) < NEIGHBORS_FROM:
         found = ExactIndex(points).neighbors(k, progress=progress)
-        return found, {"kind": "exact", "neighbors": found[0].shape[1], "neighbors_by": "exact"}, None
+        return found, {"neighbors": found[0].shape[1], "neighbors_by": "exact"}, None
     cells = make_cells(points, seed=seed, progress=progress)
     index = CellIndex(points, cells)
     recall = tune(index, NEIGHBORS_FOUND, seed=seed)
     found = index.neighbors(k, progress=progress)
     facts = {"neighbors": found[0].shape[1], "neighbors_by": "cells", "neighbors_recall_at_10": round(recall, 4)}
+    return found, facts, cells
+
+
+def prepare_search(
+    embeddings: ArrayLike, cells: Cells | None = None, *, seed: int = 0, progress: Progress | None = None
+) -> tuple[dict[str, Any], Cells | None]:
+    """How a collection is to be searched: below 500,000 rows all are looked at, from there on those of some cells.
+
+    Args:
+        embeddings: float32 (n, d), finite; may be mapped into memory.
+        cells: of the same embeddings, where there are some already.
+        seed: of the cells.
+        progress: is called as `progress("index", done, total)`.
+
+    Returns:
+        Facts (`kind`, and of cells `probes`, and `recall_at_10` with so many, as measured on a sample); and the cells
+        that are to be kept, if any.
+    """
+    points = collection(embeddings)
     if len(points) < SEARCH_FROM:
-        return found, {"kind": "exact", **facts}, None
+        return {"kind": "exact"}, None
+    index = CellIndex(points, cells or make_cells(points, seed=seed, progress=progress))
     recall = tune(index, SEARCH_FOUND, seed=seed)
-    return found, {"kind": "cells", "probes": index.probes, "recall_at_10": round(recall, 4), **facts}, cells
+    return {"kind": "cells", "probes": index.probes, "recall_at_10": round(recall, 4)}, index.cells

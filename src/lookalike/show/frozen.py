@@ -59,7 +59,7 @@ def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress |
     """
     ranked = by_typicality(library)[:MOST_IMAGES]
     rows = np.sort(ranked)
-    neighbors, sheets = _neighbors(library, rows), answers.atlas(library, rows)
+    whole, sheets = len(rows) == len(library.file_names), answers.atlas(library, rows)
     layouts = _layouts(library, rows)
     about = {**answers.about(library, sheets), "layouts": list(layouts)}
     about |= {"folder": library.folder.name, "library": library.path.name}
@@ -74,10 +74,10 @@ def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress |
     for name, places in layouts.items():
         yield _table(f"layouts/{name}", answers.laid_out(places))
     if len(rows) > 1:
-        yield _table("likeness", answers.alike(*neighbors))
+        yield _table("likeness", answers.alike(*(library.neighbors if whole else _among(library.encoded, rows))))
     for sheet in range(len(sheets)):
         yield Answer(f"atlas/{sheet}", JPEG, sheets.jpeg(sheet))
-    yield _table("matches", _matches(*neighbors))
+    yield _table("matches", _matches(*(library.nearest() if whole else _among(library.embeddings, rows))))
     yield _table("thumbnails", pd.DataFrame({"picture": _thumbnails(library, rows, progress)}))
     yield from _reconstructions(library, rows, ranked[:MOST_RECONSTRUCTED])
 
@@ -90,11 +90,9 @@ def _table(address: str, table: pd.DataFrame) -> Answer:
     return Answer(address, answers.ARROW, arrow_stream(table))
 
 
-def _neighbors(library: Library, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _among(embeddings: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each shown image its nearest among the shown ones, itself first: rows of these and distances, both (m, k)."""
-    if len(rows) == len(library.file_names):
-        return library.neighbors[0], library.neighbors[1]
-    return find_neighbors(np.array(library.embeddings[rows]), MATCHES)[0]
+    return find_neighbors(np.array(embeddings[rows]), MATCHES)[0]
 
 
 def _matches(rows: np.ndarray, distances: np.ndarray) -> pd.DataFrame:

@@ -1,0 +1,105 @@
+"""Embeddings averaged with those around them: what several alike pictures have in common tells more than one of them.
+
+Of photo retrieval (database-side feature augmentation: Turcot and Lowe, 2009; average query expansion: Chum et al.,
+2007; Arandjelović and Zisserman, 2012). It is one step of mean shift (Fukunaga and Hostetler, 1975) halfway: with
+Epanechnikov's kernel, as wide as the neighbourhood is (Comaniciu et al., 2001).
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lookalike.search.choosing import Index
+from lookalike.search.exact import Neighbors, blocks, itself_first
+
+AROUND = 20
+"""Others that an embedding is averaged with; the last of them counts nothing, nearer ones more. benchmarks/quality has
+what fewer and more do."""
+LOOKED_AT = 200
+"""Averaged embeddings among which those around a query are looked for; its 20 nearest are among so many."""
+_SAME = 1e-3  # up to which an embedding is the query's own, or a copy's, which add nothing
+
+
+def averaged(points: ArrayLike, rows: ArrayLike, distances: ArrayLike, among: ArrayLike) -> NDArray[np.float32]:
+    """Each point halfway to the mean of the 20 embeddings around it, weighted 1 − (distance / that of the last)².
+
+    Itself and copies of it, at distance 0, do not count among the 20. A point that nothing else is near to, and one of
+    fewer than three, stays where it is.
+
+    Args:
+        points: floats (m, d), of length 1.
+        rows: of each the nearest in ``among``, integers (m, k), nearest first, itself among them or not.
+        distances: to these, floats (m, k).
+        among: floats (n, d), of length 1.
+
+    Returns:
+        float32 (m, d), of length 1. With k below 20 fewer are averaged.
+    """
+    of, near, far, others = np.asarray(points), np.asarray(rows), np.asarray(distances), np.asarray(among)
+    result = np.empty(of.shape, np.float32)
+    for block in blocks(len(of), of.shape[1] * (AROUND + 1)):
+        weights = _weights(far[block])
+        used = int(np.flatnonzero(weights.any(axis=0)).max(initial=-1)) + 1
+        moved = of[block] + np.einsum("mk,mkd->md", weights[:, :used], others[near[block, :used]])
+        length = np.linalg.norm(moved, axis=1, keepdims=True)
+        goes = weights.any(axis=1, keepdims=True) & (length > 0)
+        result[block] = np.where(goes, moved / np.where(goes, length, 1), of[block])
+    return result
+
+
+def averaged_queries(queries: ArrayLike, among: ArrayLike, index: Index) -> NDArray[np.float32]:
+    """Embeddings of pictures from elsewhere, averaged as the collection's own are.
+
+    Args:
+        queries: float32 (m, d), of length 1, as the model makes them.
+        among: float32 (n, d), the collection as the model makes it.
+        index: of the collection as it was averaged.
+
+    Returns:
+        float32 (m, d), of length 1. Of an image of the collection it is what that has, but for rounding, unless one of
+        its 20 nearest is not among 200 of the index's.
+    """
+    asked, others = np.ascontiguousarray(queries, np.float32), np.asarray(among)
+    result = np.empty_like(asked)
+    for block in blocks(len(asked), asked.shape[1] * LOOKED_AT):
+        rows, _ = index.search(asked[block], LOOKED_AT)
+        distances = _apart(others, asked[block], rows)
+        order = np.argsort(distances, axis=1, kind="stable")
+        nearest, distances = np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
+        result[block] = averaged(asked[block], nearest, distances, others)
+    return result
+
+
+def ranked(points: ArrayLike, rows: ArrayLike) -> Neighbors:
+    """Candidates for every point's nearest, put in order by their distance from it.
+
+    Args:
+        points: float32 (n, d).
+        rows: of each some others, itself among them, integers (n, k).
+
+    Returns:
+        Row numbers int32 (n, k) and Euclidean distances float32 (n, k), nearest first, itself first.
+    """
+    of, near = np.asarray(points), np.asarray(rows)
+    found, distances = np.empty(near.shape, np.int32), np.empty(near.shape, np.float32)
+    for block in blocks(len(of), of.shape[1] * near.shape[1]):
+        candidates = np.asarray(near[block], np.int64)
+        apart = _apart(of, of[block], candidates)
+        order = np.lexsort((candidates, apart), axis=1)
+        nearest, apart = np.take_along_axis(candidates, order, axis=1), np.take_along_axis(apart, order, axis=1)
+        found[block], distances[block] = itself_first(np.arange(len(of))[block], nearest, apart.astype(np.float32))
+    return found, distances
+
+
+def _apart(others: NDArray[np.float32], points: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Distances (m, k) of points (m, d) from these rows (m, k) of others."""
+    return np.asarray(np.linalg.norm(others[rows] - points[:, None].astype(np.float64), axis=2))
+
+
+def _weights(distances: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What each of the nearest counts, (m, k), all of a row together 1, or 0."""
+    other = distances > _SAME
+    counts = other & (np.cumsum(other, axis=1) <= AROUND)
+    reach = np.where(counts, distances, 0).max(axis=1, initial=0, keepdims=True)
+    weights = np.where(counts, 1 - (distances / np.where(reach > 0, reach, 1)) ** 2, 0)
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / np.where(total > 0, total, 1), np.float32)
