@@ -43,7 +43,7 @@ class Library(Likeness, Editing):
         """Brings the library up to date with its folder, and says what had changed there.
 
         Images that were added, or have other contents now, are decoded and encoded by the model as it is; those that
-        were removed are dropped; those that were moved are known by their contents. What is known keeps its embedding,
+        were removed are dropped; those that were moved are known by their contents. What is known keeps its code,
         its place on the map and its cluster, with all names and edits. A new image goes amid those that it is nearest
         to, and joins the cluster that most of its five nearest are in. All of it is one step: killed before, the
         library is as it was. Only what is new is decoded; neighbours are looked for among all.
