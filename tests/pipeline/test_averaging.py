@@ -1,5 +1,7 @@
 """What is searched is averaged with what is around it, unless it is turned off; what is arranged never is."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,10 @@ from lookalike.search import averaged
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory, photos, quick):
-    return lookalike.build(photos, tmp_path_factory.mktemp("plain") / "p.lookalike", average=False, **quick)
+def plain(tmp_path_factory, photos, library):
+    """The same library, not averaged."""
+    place = shutil.copytree(library.path, tmp_path_factory.mktemp("plain") / "p.lookalike")
+    return lookalike.build(photos, place, average=False)
 
 
 def test_the_embeddings_are_averages_of_what_the_model_makes(library, plain):

@@ -117,6 +117,7 @@ OTHER = {
     "fit": ("embeddings", "crop"),
     "epochs": ("embeddings", 8),
     "minutes": ("embeddings", 1e-9),
+    "average": ("searched", False),
     "random_state": ("embeddings", 1),
     "projection": ("map", "tsne"),
     "n_clusters": ("clusters", "auto"),
@@ -126,13 +127,17 @@ OTHER = {
 """Each setting's other value, and the result that it must change."""
 
 
+def result(library, name):
+    return np.array(library.embeddings if name == "searched" else library._files.array(name, name))
+
+
 @pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
 def test_every_setting_changes_the_result(tmp_path, photos, quick, setting):
     stage, value = OTHER[setting]
     change = {"model_settings": LEARNING["model_settings"], setting: value}
     base = lookalike.build(photos, tmp_path / "b.lookalike", **quick | LEARNING)
-    before = np.array(base._files.array(stage, stage))
-    after = lookalike.build(photos, tmp_path / "b.lookalike", **change)._files.array(stage, stage)
+    before = result(base, stage)
+    after = result(lookalike.build(photos, tmp_path / "b.lookalike", **change), stage)
     assert before.shape == after.shape
     assert not np.allclose(before, after, atol=1e-4)
 
@@ -315,7 +320,7 @@ def test_one_picture_is_enough(tmp_path, draw_folder, quick):
         ({"random_state": -1}, "random_state=-1"),
         ({"epochs": 0}, "epochs=0"),
         ({"minutes": -1}, "minutes=-1"),
-        ({"colour": "red"}, "unknown setting 'colour'; there are epochs, fit"),
+        ({"colour": "red"}, "unknown setting 'colour'; there are average, epochs, fit"),
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from lookalike import show
 from lookalike.errors import LibraryBusyError, SettingError
 from lookalike.images import write_image
 from lookalike.library import LibraryFolder
-from lookalike.pipeline import editing, stages
+from lookalike.pipeline import editing, indexing
 from lookalike.search import ExactIndex
 
 
@@ -156,7 +156,7 @@ def test_the_images_that_are_free_are_sorted_as_many_ways_as_are_left(own):
 
 @pytest.mark.parametrize("n_neighbors", [91, 3], ids=["by the kept neighbours", "by a search, as these are too few"])
 def test_edits_survive_a_folder_that_changes(tmp_path, draw_folder, quick, monkeypatch, n_neighbors):
-    monkeypatch.setattr(stages, "NEIGHBORS", n_neighbors)
+    monkeypatch.setattr(indexing, "NEIGHBORS", n_neighbors)
     folder = draw_folder(tmp_path / "photos", n_each=8)
     library = lookalike.build(folder, tmp_path / "own.lookalike", **quick)
     families = library.images["file_name"].str.split("/").str[0]

@@ -82,10 +82,10 @@ def test_embeddings_of_ones_own_by_name(photos, own_rows, rows, names, tmp_path)
     library = build(photos, tmp_path, own_rows)
     centred = rows - rows.mean(0)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    np.testing.assert_allclose(library.embeddings @ library.embeddings.T, centred @ centred.T, atol=1e-4)
+    np.testing.assert_allclose(library.encoded @ library.encoded.T, centred @ centred.T, atol=1e-4)
     own_rows.unlink()
     opened = lookalike.open(library.path)
-    nearest = names[np.argsort(-(centred @ centred[5]))[1]]
+    nearest = names[np.argsort(-(library.embeddings @ library.embeddings[5]))[1]]
     for query in (names[5], photos / names[5], str(photos / names[5])):
         assert list(opened.find(query, n=2)["file_name"]) == [names[5], nearest]
     assert list(opened.find(names[:3], n=1)["file_name"]) == names[:3]

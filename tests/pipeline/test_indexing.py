@@ -9,7 +9,7 @@ import pytest
 import lookalike
 from lookalike.errors import LibraryError
 from lookalike.library import LibraryFolder
-from lookalike.pipeline import stages
+from lookalike.pipeline import indexing
 from lookalike.search import CellIndex, ExactIndex, choosing
 
 
@@ -26,12 +26,17 @@ def file_of(library, name):
 
 
 def test_neighbours_are_kept_and_found_once(own, monkeypatch):
-    rows, distances = ExactIndex(own.embeddings).neighbors(91)
-    monkeypatch.setattr(stages.search, "find_neighbors", lambda *_, **__: pytest.fail("searched again"))
+    rows, distances = ExactIndex(own.encoded).neighbors(91)
+    monkeypatch.setattr(indexing.search, "find_neighbors", lambda *_, **__: pytest.fail("searched again"))
     opened = lookalike.open(own.path)
     np.testing.assert_array_equal(opened.neighbors[0], rows)
     np.testing.assert_array_equal(opened.neighbors[1], distances)
-    assert opened.info()["stages"]["index"] == {"kind": "exact", "neighbors": 25, "neighbors_by": "exact"}
+    assert opened.info()["stages"]["index"] == {
+        "kind": "exact",
+        "neighbors": 25,
+        "neighbors_by": "exact",
+        "averaged": True,
+    }
     assert isinstance(opened.index, ExactIndex)
     assert opened.project("tsne").shape == (25, 2)
     assert opened.info()["stages"]["layout-tsne"] == {"fitted_on": 25}
@@ -39,8 +44,8 @@ def test_neighbours_are_kept_and_found_once(own, monkeypatch):
 
 
 def test_of_a_large_folder_fewer_are_kept(large, photos, quick, monkeypatch, tmp_path):
-    monkeypatch.setattr(stages, "FEWER_FROM", 20)
-    monkeypatch.setattr(stages, "FEWER_NEIGHBORS", 12)
+    monkeypatch.setattr(indexing, "FEWER_FROM", 20)
+    monkeypatch.setattr(indexing, "FEWER_NEIGHBORS", 12)
     assert lookalike.build(photos, tmp_path / "larger.lookalike", **quick).neighbors[0].shape == (25, 12)
 
 
@@ -55,7 +60,8 @@ def test_a_large_library_is_searched_by_its_cells_and_says_so(large, library, ph
 
 
 def test_a_library_from_before_neighbours_were_kept_still_answers(own, photos):
-    expected = own.evaluate(), own.neighbors[0], own.project("tsne")
+    lookalike.build(photos, own.path, average=False)
+    expected = own.refresh().evaluate(), own.neighbors[0], own.project("tsne")
     header = json.loads((own.path / "library.json").read_text())
     header["stages"]["index"].update(files={}, made_from="earlier", facts={"kind": "exact", "neighbors": 25})
     del header["stages"]["layout-tsne"]
