@@ -19,7 +19,9 @@ LOOKED_AT = 200
 _SAME = 1e-3  # up to which an embedding is the query's own, or a copy's, which add nothing
 
 
-def averaged(points: ArrayLike, rows: ArrayLike, distances: ArrayLike, among: ArrayLike) -> NDArray[np.float32]:
+def averaged(
+    points: ArrayLike, rows: ArrayLike, distances: ArrayLike, among: ArrayLike, *, around: int = AROUND
+) -> NDArray[np.float32]:
     """Each point halfway to the mean of the 20 embeddings around it, weighted 1 − (distance / that of the last)².
 
     Itself and copies of it, at distance 0, do not count among the 20. A point that nothing else is near to, and one of
@@ -30,14 +32,15 @@ def averaged(points: ArrayLike, rows: ArrayLike, distances: ArrayLike, among: Ar
         rows: of each the nearest in ``among``, integers (m, k), nearest first, itself among them or not.
         distances: to these, floats (m, k).
         among: floats (n, d), of length 1.
+        around: how many to average with, of k at most; more blur more.
 
     Returns:
-        float32 (m, d), of length 1. With k below 20 fewer are averaged.
+        float32 (m, d), of length 1.
     """
     of, near, far, others = np.asarray(points), np.asarray(rows), np.asarray(distances), np.asarray(among)
     result = np.empty(of.shape, np.float32)
-    for block in blocks(len(of), of.shape[1] * (AROUND + 1)):
-        weights = _weights(far[block])
+    for block in blocks(len(of), of.shape[1] * (around + 1)):
+        weights = _weights(far[block], around)
         used = int(np.flatnonzero(weights.any(axis=0)).max(initial=-1)) + 1
         moved = of[block] + np.einsum("mk,mkd->md", weights[:, :used], others[near[block, :used]])
         length = np.linalg.norm(moved, axis=1, keepdims=True)
@@ -95,10 +98,10 @@ def _apart(others: NDArray[np.float32], points: NDArray[np.float32], rows: NDArr
     return np.asarray(np.linalg.norm(others[rows] - points[:, None].astype(np.float64), axis=2))
 
 
-def _weights(distances: NDArray[np.float32]) -> NDArray[np.float32]:
+def _weights(distances: NDArray[np.float32], around: int) -> NDArray[np.float32]:
     """What each of the nearest counts, (m, k), all of a row together 1, or 0."""
     other = distances > _SAME
-    counts = other & (np.cumsum(other, axis=1) <= AROUND)
+    counts = other & (np.cumsum(other, axis=1) <= around)
     reach = np.where(counts, distances, 0).max(axis=1, initial=0, keepdims=True)
     weights = np.where(counts, 1 - (distances / np.where(reach > 0, reach, 1)) ** 2, 0)
     total = weights.sum(axis=1, keepdims=True)
