@@ -23,12 +23,12 @@ def groups():
     return np.repeat(np.arange(10), 60)
 
 
-def by_hand(point, others):
-    """One point, by the definition: others as float64 (k, d), the point itself and its copies not among them."""
-    far = np.linalg.norm(others - point, axis=1)
-    nearest = np.argsort(far)[:AROUND]
+def by_hand(point, among):
+    """One point, by the definition: the mean of the 21 nearest, itself among them or not, counts twice what it does."""
+    far = np.linalg.norm(among - point, axis=1)
+    nearest = np.argsort(far)[: AROUND + 1]
     weights = 1 - (far[nearest] / far[nearest[-1]]) ** 2
-    moved = point + (weights[:, None] * others[nearest]).sum(0) / weights.sum()
+    moved = point + 2 * (weights[:, None] * among[nearest]).sum(0) / weights.sum()
     return moved / np.linalg.norm(moved)
 
 
@@ -41,23 +41,35 @@ def precision(points, groups):
     return (groups[rows] == groups[:, None]).mean()
 
 
-def test_it_is_halfway_to_the_weighted_mean_of_what_is_around(points):
+def test_it_is_moved_to_the_weighted_mean_of_what_is_around(points):
     moved = all_averaged(points)
     assert (moved.dtype, moved.shape) == (np.float32, points.shape)
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
     for row in (0, 77, 599):
-        np.testing.assert_allclose(moved[row], by_hand(points[row], np.delete(points, row, 0)), atol=1e-5)
+        np.testing.assert_allclose(moved[row], by_hand(points[row], points), atol=1e-5)
 
 
 def test_more_of_the_nearest_are_alike(points, groups):
     assert precision(all_averaged(points), groups) > precision(points, groups) + 0.05
 
 
-def test_copies_do_not_count_and_stay_one(points):
-    with_copies = np.concatenate([points, np.repeat(points[:1], 30, axis=0)])
+@pytest.mark.parametrize("n", [1, 10, 30, 120, 250])
+def test_copies_stay_one_and_so_does_a_query_with_their_file(points, n):
+    with_copies = np.concatenate([points, np.repeat(points[:1], n, axis=0)])
     moved = all_averaged(with_copies)
-    np.testing.assert_allclose(moved[0], all_averaged(points)[0], atol=1e-6)
-    np.testing.assert_array_equal(moved[600:], np.repeat(moved[:1], 30, axis=0))
+    np.testing.assert_allclose(moved[600:], np.repeat(moved[:1], n, axis=0), atol=1e-6)
+    assert np.allclose(moved[0], points[0], atol=1e-6) == (n >= AROUND)
+    found = averaged_queries(points[:1], with_copies, ExactIndex(moved))
+    np.testing.assert_allclose(found, moved[:1], atol=1e-5)
+
+
+def test_what_is_nearly_an_image_is_averaged_nearly_as_it_is(points):
+    rng = np.random.default_rng(2)
+    moved = all_averaged(points)
+    for apart in (1e-4, 2e-3, 5e-3, 2e-2):
+        nearly = unit(points + apart * unit(rng.normal(size=points.shape)))
+        found = averaged_queries(nearly, points, ExactIndex(moved))
+        assert np.linalg.norm(found - moved, axis=1).max() < 2 * apart
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 12])
@@ -65,7 +77,7 @@ def test_of_a_handful(points, n):
     few = points[:n]
     moved = all_averaged(few)
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
-    assert np.array_equal(moved, few) == (n < 3)  # the last one counts nothing, and there is none before it
+    assert np.allclose(moved, few, atol=1e-6) == (n < 3)  # the last one counts nothing, and there is none before it
 
 
 @pytest.mark.parametrize("value", [0.0, 0.25])

@@ -1,7 +1,7 @@
 """Embeddings averaged with those around them: what several alike pictures have in common tells more than one of them.
 
 Of photo retrieval (database-side feature augmentation: Turcot and Lowe, 2009; average query expansion: Chum et al.,
-2007; Arandjelović and Zisserman, 2012). It is one step of mean shift (Fukunaga and Hostetler, 1975) halfway: with
+2007; Arandjelović and Zisserman, 2012). It is a damped step of mean shift (Fukunaga and Hostetler, 1975) with
 Epanechnikov's kernel, as wide as the neighbourhood is (Comaniciu et al., 2001).
 """
 
@@ -16,35 +16,39 @@ AROUND = 20
 what fewer and more do."""
 LOOKED_AT = 200
 """Averaged embeddings among which those around a query are looked for; its 20 nearest are among so many."""
-_SAME = 1e-3  # up to which an embedding is the query's own, or a copy's, which add nothing
+_FORCE = 2.0  # how much the mean counts, a point itself counting 1
 
 
 def averaged(
     points: ArrayLike, rows: ArrayLike, distances: ArrayLike, among: ArrayLike, *, around: int = AROUND
 ) -> NDArray[np.float32]:
-    """Each point halfway to the mean of the 20 embeddings around it, weighted 1 − (distance / that of the last)².
+    """Each point moved two thirds of the way to the mean of the embeddings around it.
 
-    Itself and copies of it, at distance 0, do not count among the 20. A point that nothing else is near to, and one of
-    fewer than three, stays where it is.
+    These are the nearest 21 of ``among``, itself included where it is there, each weighted 1 − (distance / that of the
+    last)². So a point changes steadily with its place: what is nearly an image is averaged nearly as the image is. Of
+    as many copies as that, and of fewer than three embeddings, all stay where they are.
 
     Args:
         points: floats (m, d), of length 1.
-        rows: of each the nearest in ``among``, integers (m, k), nearest first, itself among them or not.
+        rows: of each the nearest in ``among``, integers (m, k), nearest first.
         distances: to these, floats (m, k).
         among: floats (n, d), of length 1.
-        around: how many to average with, of k at most; more blur more.
+        around: how many to average with, and one more for itself, of k at most; more blur more.
 
     Returns:
         float32 (m, d), of length 1.
     """
-    of, near, far, others = np.asarray(points), np.asarray(rows), np.asarray(distances), np.asarray(among)
+    of, others = np.asarray(points), np.asarray(among)
+    near, far = np.asarray(rows)[:, : around + 1], np.asarray(distances)[:, : around + 1]
     result = np.empty(of.shape, np.float32)
-    for block in blocks(len(of), of.shape[1] * (around + 1)):
-        weights = _weights(far[block], around)
-        used = int(np.flatnonzero(weights.any(axis=0)).max(initial=-1)) + 1
-        moved = of[block] + np.einsum("mk,mkd->md", weights[:, :used], others[near[block, :used]])
+    for block in blocks(len(of), of.shape[1] * near.shape[1]):
+        reach = far[block, -1:]
+        weights = np.asarray(1 - (far[block] / np.where(reach > 0, reach, 1)) ** 2, np.float32)
+        total = weights.sum(axis=1, keepdims=True)
+        mean = np.einsum("mk,mkd->md", weights / np.where(total > 0, total, 1), others[near[block]])
+        moved = of[block] + _FORCE * mean
         length = np.linalg.norm(moved, axis=1, keepdims=True)
-        goes = weights.any(axis=1, keepdims=True) & (length > 0)
+        goes = (reach > 0) & (length > 0)
         result[block] = np.where(goes, moved / np.where(goes, length, 1), of[block])
     return result
 
@@ -96,13 +100,3 @@ def ranked(points: ArrayLike, rows: ArrayLike) -> Neighbors:
 def _apart(others: NDArray[np.float32], points: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Distances (m, k) of points (m, d) from these rows (m, k) of others."""
     return np.asarray(np.linalg.norm(others[rows] - points[:, None].astype(np.float64), axis=2))
-
-
-def _weights(distances: NDArray[np.float32], around: int) -> NDArray[np.float32]:
-    """What each of the nearest counts, (m, k), all of a row together 1, or 0."""
-    other = distances > _SAME
-    counts = other & (np.cumsum(other, axis=1) <= around)
-    reach = np.where(counts, distances, 0).max(axis=1, initial=0, keepdims=True)
-    weights = np.where(counts, 1 - (distances / np.where(reach > 0, reach, 1)) ** 2, 0)
-    total = weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights / np.where(total > 0, total, 1), np.float32)
