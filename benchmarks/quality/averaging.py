@@ -34,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         library = built(options, Path(place) / "x.lookalike")
         codes, classes = label_codes(options.labels, library.images["file_name"])
-        encoded, (rows, distances) = np.array(library.encoded), library.neighbors
+        encoded, (rows, distances) = np.array(library.unaveraged), library.neighbors
         for around in map(int, options.around.split(",")):
             points = search.averaged(encoded, rows, distances, encoded, around=around) if around else encoded
             scores = search_scores(search.ranked(points, rows)[0], points, codes)

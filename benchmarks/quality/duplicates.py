@@ -108,7 +108,7 @@ def linked(method: str) -> Callable[[lookalike.Library, float], np.ndarray]:
     def group(library: lookalike.Library, within: float) -> np.ndarray:
         from scipy.cluster.hierarchy import fcluster, linkage
 
-        return fcluster(linkage(np.array(library.embeddings, float), method), within, "distance")
+        return fcluster(linkage(np.array(library.unaveraged, float), method), within, "distance")
 
     return group
 

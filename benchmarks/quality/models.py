@@ -59,8 +59,9 @@ def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tup
         classes = library.evaluate(options.labels)["classes"]
         library.cluster(n_clusters=classes, space="manifold")
         drawn = {"rmse": drawing_error(library)} if library.model.decodes else {}
+        scores = library.evaluate(options.labels)
         spent = {"train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
-        yield False, {**library.evaluate(options.labels), **drawn, **spent}
+        yield False, {**scores, **drawn, **spent}
         library = lookalike.build(options.folder, output, average=True)
         yield True, {**library.evaluate(options.labels), **drawn, **spent}
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import lookalike
+from lookalike import organize
 from lookalike.errors import LibraryError, SettingError
 from lookalike.library import LibraryFolder
-from lookalike.search import averaged
+from lookalike.pipeline import scoring
+from lookalike.search import CellIndex, averaged, choosing
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +21,18 @@ def plain(tmp_path_factory, photos, library):
 
 
 def test_the_embeddings_are_averages_of_what_the_model_makes(library, plain):
-    np.testing.assert_array_equal(plain.embeddings, plain.encoded)
-    np.testing.assert_array_equal(library.encoded, plain.encoded)
-    np.testing.assert_array_equal(library.embeddings, averaged(plain.encoded, *plain.neighbors, plain.encoded))
-    assert np.linalg.norm(library.embeddings - library.encoded, axis=1).max() > 0.1
+    np.testing.assert_array_equal(plain.embeddings, plain.unaveraged)
+    np.testing.assert_array_equal(library.unaveraged, plain.unaveraged)
+    np.testing.assert_array_equal(library.embeddings, averaged(plain.unaveraged, *plain.neighbors, plain.unaveraged))
+    assert np.linalg.norm(library.embeddings - library.unaveraged, axis=1).max() > 0.1
     assert [of.info()["stages"]["index"]["averaged"] for of in (library, plain)] == [True, False]
 
 
 def test_what_is_arranged_is_not_averaged(library, plain):
-    np.testing.assert_array_equal(library.clusters, plain.clusters)
-    np.testing.assert_array_equal(library.layout, plain.layout)
+    made = np.array(library.unaveraged)
+    np.testing.assert_array_equal(library.clusters, organize.cluster(made, 4, "kmeans", seed=0))
+    np.testing.assert_allclose(library.layout, organize.project(made, "pca", seed=0), atol=1e-5)
+    assert all(np.array_equal(rows, plain.typical()[number]) for number, rows in library.typical().items())
     assert library.duplicates(0.5).equals(plain.duplicates(0.5))
     assert library.outliers().equals(plain.outliers())
     np.testing.assert_array_equal(library.neighbors[1], plain.neighbors[1])
@@ -47,21 +51,22 @@ def test_a_picture_is_searched_by_its_average(library, photos, tmp_path):
     np.testing.assert_allclose(known["distance"], np.sort(far), atol=1e-6)
 
 
-def test_scores_and_nearest_are_of_what_is_found(library, plain):
-    rows, distances = library.nearest()
-    assert rows.shape == distances.shape == library.neighbors[0].shape
+def test_scores_are_of_what_is_found(library, plain):
+    rows = scoring.found_neighbors(library)
     for row in (0, 24):
-        found = library.find(library.file_names[row], 25)
-        np.testing.assert_allclose(distances[row], found["distance"], atol=1e-6)
+        found = library.find(library.file_names[row], 25)["distance"]
+        far = np.linalg.norm(library.embeddings[rows[row]] - library.embeddings[row], axis=1)
+        np.testing.assert_allclose(far, found, atol=1e-6)
     assert not np.array_equal(rows, library.neighbors[0])
-    np.testing.assert_array_equal(plain.nearest()[0], plain.neighbors[0])
+    np.testing.assert_array_equal(scoring.found_neighbors(plain), plain.neighbors[0])
     assert library.evaluate()["map"] != plain.evaluate()["map"]
 
 
 def test_it_can_be_turned_off_and_on_and_nothing_else_is_made_again(own, photos):
+    assert own.find("checks/003.png")["distance"][0] == 0  # it holds what it searches
     expected, stages = np.array(own.embeddings), dict(LibraryFolder(own.path).header["stages"])
     off = lookalike.build(photos, own.path, average=False)
-    np.testing.assert_array_equal(off.embeddings, off.encoded)
+    np.testing.assert_array_equal(off.embeddings, off.unaveraged)
     after = LibraryFolder(own.path).header["stages"]
     assert {stage for stage in stages if stages[stage] != after[stage]} == {"index"}
     assert not lookalike.build(photos, own.path).settings.average
@@ -79,14 +84,15 @@ def test_a_library_from_before_there_were_averages_answers_without(own, photos):
     assert old.settings.average
     assert old.find("checks/003.png").equals(expected)
     old.update()
-    np.testing.assert_array_equal(old.embeddings, old.encoded)  # nothing was new
+    np.testing.assert_array_equal(old.embeddings, old.unaveraged)
     assert lookalike.build(photos, own.path).info()["stages"]["index"]["averaged"]
 
 
-def test_damaged_averages_are_said_and_made_again(own, photos):
+@pytest.mark.parametrize("damage", [lambda kept: kept[:-1], lambda kept: np.where(kept > 0, np.nan, kept)])
+def test_damaged_averages_are_said_and_made_again(own, photos, damage):
     files = LibraryFolder(own.path)
     expected = np.array(own.embeddings)
-    np.save(files.place("averaged", "index"), expected[:-1])
+    np.save(files.place("averaged", "index"), damage(expected))
     with pytest.raises(LibraryError, match="the averages in it are damaged; run `lookalike build` again"):
         lookalike.open(own.path).find("checks/003.png")
     np.testing.assert_array_equal(lookalike.build(photos, own.path).embeddings, expected)
@@ -96,3 +102,21 @@ def test_damaged_averages_are_said_and_made_again(own, photos):
 def test_it_is_true_or_false(tmp_path, photos, value):
     with pytest.raises(SettingError, match=r"average=.* must be True or False"):
         lookalike.build(photos, tmp_path / "a.lookalike", average=value)
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_an_update_leaves_it_as_it_is(tmp_path, draw_folder, quick, average):
+    folder = draw_folder(tmp_path / "photos", 3)
+    library = lookalike.build(folder, tmp_path / "b.lookalike", average=average, **quick)
+    shutil.copy(folder / "discs" / "000.png", folder / "a new one.png")
+    assert library.update().added == ["a new one.png"]
+    assert library.averages == average == lookalike.open(library.path).averages
+    assert library.find(folder / "a new one.png", 2)["distance"].max() < 1e-3
+
+
+def test_a_large_library_averages_queries_by_its_cells(tmp_path, photos, quick, monkeypatch):
+    monkeypatch.setattr(choosing, "SEARCH_FROM", 20)
+    large = lookalike.build(photos, tmp_path / "large.lookalike", **quick)
+    assert isinstance(large.index, CellIndex)
+    made = large.encode(photos / "checks" / "003.png", average=False)
+    np.testing.assert_allclose(large.averaged(made)[0], large.embeddings[large.row("checks/003.png")], atol=1e-5)

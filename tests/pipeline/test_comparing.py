@@ -83,7 +83,7 @@ def test_the_clusters_that_are_scored_are_as_many_as_the_labels_and_are_not_kept
     for row in compared.table.itertuples():
         library = compared.libraries[row.model]
         codes = pd.factorize(library.images["label"])[0]
-        clusters = organize.cluster(np.array(library.encoded), 4, "kmeans", seed=0)
+        clusters = organize.cluster(np.array(library.unaveraged), 4, "kmeans", seed=0)
         assert row.acc == pytest.approx(metrics.clustering_accuracy(clusters, codes))
         assert len(library.cluster_names) == 3, "as the settings say"
 
@@ -126,7 +126,7 @@ def test_without_labels_the_table_has_other_scores(compared, photos, flat, place
     assert list(asked.table) == ["model", "view_agreement", "silhouette", *COSTS]
     assert list(asked.table["model"]) == ["vae", "pixels"], "as listed"
     library = asked.libraries["pixels"]
-    expected = metrics.silhouette(np.array(library.encoded), library.clusters)
+    expected = metrics.silhouette(np.array(library.unaveraged), library.clusters)
     assert asked.table["silhouette"][1] == pytest.approx(expected)
     assert asked.table["view_agreement"].between(0.1, 1).all()
     none = lookalike.compare(flat, models=["pixels"], output=tmp_path / "flat.compare", **{**SMALL, "n_clusters": 1})

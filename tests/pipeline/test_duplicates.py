@@ -43,10 +43,10 @@ def test_exact_and_near_duplicates_the_one_to_keep_first(copied):
 
 
 def test_the_distance_is_that_to_the_first_of_the_group(copied):
-    found, encoded = copied.duplicates(0.5), copied.encoded
+    found, unaveraged = copied.duplicates(0.5), copied.unaveraged
     for _, of in found.groupby("group"):
         rows = [copied.row(name) for name in of["file_name"]]
-        expected = np.linalg.norm(encoded[rows] - encoded[rows[0]], axis=1)
+        expected = np.linalg.norm(unaveraged[rows] - unaveraged[rows[0]], axis=1)
         np.testing.assert_allclose(of["distance"], expected, atol=1e-5)
         assert of["distance"].is_monotonic_increasing
         assert of["distance"].max() <= 2 * 0.5

@@ -82,7 +82,7 @@ def test_embeddings_of_ones_own_by_name(photos, own_rows, rows, names, tmp_path)
     library = build(photos, tmp_path, own_rows)
     centred = rows - rows.mean(0)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    np.testing.assert_allclose(library.encoded @ library.encoded.T, centred @ centred.T, atol=1e-4)
+    np.testing.assert_allclose(library.unaveraged @ library.unaveraged.T, centred @ centred.T, atol=1e-4)
     own_rows.unlink()
     opened = lookalike.open(library.path)
     nearest = names[np.argsort(-(library.embeddings @ library.embeddings[5]))[1]]

@@ -26,7 +26,7 @@ def file_of(library, name):
 
 
 def test_neighbours_are_kept_and_found_once(own, monkeypatch):
-    rows, distances = ExactIndex(own.encoded).neighbors(91)
+    rows, distances = ExactIndex(own.unaveraged).neighbors(91)
     monkeypatch.setattr(indexing.search, "find_neighbors", lambda *_, **__: pytest.fail("searched again"))
     opened = lookalike.open(own.path)
     np.testing.assert_array_equal(opened.neighbors[0], rows)

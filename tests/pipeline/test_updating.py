@@ -38,7 +38,7 @@ def by_name(library, values):
 
 def test_all_that_can_happen_to_a_folder(built, folder, tmp_path):
     names = list(built.file_names)
-    was = {what: by_name(built, np.array(getattr(built, what))) for what in ("encoded", "layout", "clusters")}
+    was = {what: by_name(built, np.array(getattr(built, what))) for what in ("unaveraged", "layout", "clusters")}
     changed, gone, before_move = names[0], names[1], names[2]
     (folder / "more").mkdir()
     a_new_picture(folder, "more/added.png")
@@ -57,7 +57,7 @@ def test_all_that_can_happen_to_a_folder(built, folder, tmp_path):
     assert built.skipped["file_name"].tolist() == ["broken.png"]
     familiar = [name for name in names if name not in (changed, gone, before_move)]
     assert sorted(built.file_names) == sorted([*familiar, changed, "more/added.png", "moved.png"])
-    for what in ("encoded", "layout", "clusters"):
+    for what in ("unaveraged", "layout", "clusters"):
         now = by_name(built, np.array(getattr(built, what)))
         for name in familiar:
             assert np.array_equal(now[name], was[what][name]), (what, name)
@@ -66,15 +66,15 @@ def test_all_that_can_happen_to_a_folder(built, folder, tmp_path):
         row = built.row(name)
         assert np.allclose(built.embeddings[row], built.encode(folder / name)[0], atol=1e-3)
         assert built.clusters[row] in built.cluster_names
-    assert not np.allclose(built.encoded[built.row(changed)], was["encoded"][changed], atol=1e-2)
-    assert np.array_equal(built.embeddings, averaged(built.encoded, *built.neighbors, built.encoded))
+    assert not np.allclose(built.unaveraged[built.row(changed)], was["unaveraged"][changed], atol=1e-2)
+    assert np.array_equal(built.embeddings, averaged(built.unaveraged, *built.neighbors, built.unaveraged))
 
 
 def test_neighbours_and_pictures_are_those_of_the_images_that_there_are(built, folder, tmp_path, quick):
     (folder / built.file_names[3]).unlink()
     a_new_picture(folder, "a.png")
     built.update()
-    rows, _ = ExactIndex(np.array(built.encoded)).neighbors(5)
+    rows, _ = ExactIndex(np.array(built.unaveraged)).neighbors(5)
     assert np.array_equal(np.array(built.neighbors[0])[:, :5], rows)
     assert built.find(folder / "a.png", n=1)["file_name"].tolist() == ["a.png"]
     fresh = lookalike.build(folder, tmp_path / "fresh.lookalike", **quick)

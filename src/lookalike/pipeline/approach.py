@@ -25,7 +25,7 @@ from lookalike.library import HEADER, LibraryFolder
 from lookalike.pipeline.building import build
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.library import Library
-from lookalike.pipeline.scoring import LABELLED, cluster_scores, search_scores, view_agreement
+from lookalike.pipeline.scoring import LABELLED, cluster_scores, found_neighbors, search_scores, view_agreement
 from lookalike.pipeline.settings import SPACES, Settings
 
 PEAK = "peak_memory"
@@ -130,7 +130,7 @@ def _scores_by(library: Library, labels: str) -> dict[str, float]:
     settings, points = library.settings, _clustered(library)
     k = min(len(classes), len(points))
     clusters = organize.cluster(points, k, settings.method, seed=settings.random_state)
-    found = {**search_scores(library.nearest()[0], library.embeddings, codes), **cluster_scores(clusters, codes)}
+    found = {**search_scores(found_neighbors(library), library.embeddings, codes), **cluster_scores(clusters, codes)}
     return {name: found[name] for name in LABELLED}
 
 

@@ -23,9 +23,9 @@ from lookalike.pipeline.stages import Stages
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEXED = ("neighbors", "index")
+INDEXED = ("neighbors", "index", "_average")
 HELD = ("images", "described", "skipped", "model", "alone", "thumbnails", "_rows", "_clustering", *INDEXED)
-"""What a library keeps in memory of what it has read; of the stage ``index`` these two."""
+"""What a library keeps in memory of what it has read; of the stage ``index`` these."""
 WAY = ("images", "model", "embeddings", "index", "map", "clusters")
 """The stages that a library is built in."""
 
@@ -91,15 +91,19 @@ class Contents:
     def embeddings(self) -> np.ndarray:
         """What is searched and exported: float32 (n, dim) of length 1, a row per image, in the order of ``images``.
 
-        They are ``encoded``, averaged with those around them, unless the setting ``average`` is off.
+        They are ``unaveraged``, averaged with those around them, unless the setting ``average`` is off.
         """
-        averaged = kept_average(self._files)
-        return self.encoded if averaged is None else averaged
+        return self.unaveraged if self._average is None else self._average
 
     @property
-    def encoded(self) -> np.ndarray:
+    def unaveraged(self) -> np.ndarray:
         """What the model makes of each image alone, float32 (n, dim): of these are neighbours, clusters and map."""
         return self._files.array("embeddings", "embeddings")
+
+    @property
+    def averages(self) -> bool:
+        """Whether ``embeddings`` are averaged; a library from before there was the setting has them as they are."""
+        return self._average is not None
 
     @property
     def layout(self) -> np.ndarray:
@@ -123,22 +127,17 @@ class Contents:
 
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Each image's nearest by ``encoded``, itself first: rows (n, k) and Euclidean distances float32 (n, k).
+        """Each image's nearest by ``unaveraged``, itself first: rows (n, k) and Euclidean distances float32 (n, k).
 
-        Maps, clusters and duplicates are made from them; `nearest` has what is found. k is 91, of 200,000 images and
+        Maps, clusters and duplicates are made from them; `find` goes by ``embeddings``. k is 91, of 200,000 images and
         more 51. `info` says whether they are exact, and if not, how many are right.
         """
         return kept_neighbors(self._files) or Stages(self._files, self.settings).neighbors
 
-    def nearest(self) -> tuple[np.ndarray, np.ndarray]:
-        """Each image's ``neighbors`` in the order in which it finds them, by ``embeddings``: rows, distances (n, k)."""
-        rows, distances = self.neighbors
-        return (rows, distances) if kept_average(self._files) is None else search.ranked(self.embeddings, rows)
-
     @cached_property
     def index(self) -> search.Index:
         """What finds the embeddings nearest to any: ``index.search(queries, n)``, rows and distances (m, n)."""
-        return index_of(self._files)
+        return index_of(self._files, self.embeddings)
 
     @cached_property
     def model(self) -> learn.Trained:
@@ -253,6 +252,10 @@ class Contents:
     def working_copy(self) -> str:
         """The name of the working copy: another one, when it was made anew by an update."""
         return self._files.working.name
+
+    @cached_property
+    def _average(self) -> np.ndarray | None:
+        return kept_average(self._files)
 
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:

@@ -13,7 +13,6 @@ from lookalike import learn
 from lookalike.errors import ModelError, SettingError
 from lookalike.images import load
 from lookalike.pipeline.contents import Contents
-from lookalike.pipeline.indexing import kept_average
 from lookalike.pipeline.stages import Progress
 from lookalike.pipeline.verifying import FIRST, readable_twice, verified
 from lookalike.search import averaged_queries
@@ -34,26 +33,29 @@ class Finding(Contents):
             raise SettingError(f"{file_name!r} is not in {self.path}; names are relative to {self.folder}, with /")
         return int(found[0])
 
-    def encode(self, query: Query | Sequence[Query]) -> np.ndarray:
+    def encode(self, query: Query | Sequence[Query], *, average: bool = True) -> np.ndarray:
         """Embeddings float32 (m, dim) of pictures, in the folder or not: paths, bytes, streams, uint8 arrays.
 
-        A library of embeddings of one's own has only those of its images, by name or path; ModelError for others.
+        They are averaged as ``embeddings`` are, or with ``average`` off left as ``unaveraged`` are. A library of
+        embeddings of one's own has only those of its images, by name or path; ModelError for others.
         """
         few = several(query)
         alone = self.alone if len(few) <= learn.FEW else None  # once: another thread may let go of it
         if alone:
-            return self.averaged(alone.encode(self._seen(few, alone.size)))
+            made = alone.encode(self._seen(few, alone.size))
+            return self.averaged(made) if average else made
         model = self.model
         if not model.encodes:
-            return np.array(self.embeddings)[[self._known(one) for one in few]]
-        return self.averaged(model.encode(self._seen(few, model.size)))
+            return np.array(self.embeddings if average else self.unaveraged)[[self._known(one) for one in few]]
+        made = model.encode(self._seen(few, model.size))
+        return self.averaged(made) if average else made
 
-    def averaged(self, encoded: np.ndarray) -> np.ndarray:
+    def averaged(self, unaveraged: np.ndarray) -> np.ndarray:
         """Embeddings to search with, by what the model makes of pictures: float32 (m, dim), averaged as the library's.
 
         They stay as they are where the library's are not averaged.
         """
-        return encoded if kept_average(self._files) is None else averaged_queries(encoded, self.encoded, self.index)
+        return averaged_queries(unaveraged, self.unaveraged, self.index) if self.averages else unaveraged
 
     def find(
         self, query: Query | Sequence[Query], n: int = 10, *, verify: bool = False, progress: Progress | None = None

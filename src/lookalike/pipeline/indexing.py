@@ -21,24 +21,24 @@ FEWER_FROM = 200_000
 
 
 def indexed(
-    encoded: np.ndarray, *, average: bool, seed: int, progress: Any = None
+    unaveraged: np.ndarray, *, average: bool, seed: int, progress: Any = None
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """What the stage keeps, and facts about it, by what the model makes of the images: float32 (n, d)."""
-    (rows, distances), found, cells = neighbors_of(encoded, seed=seed, progress=progress)
-    kept, searched = {"neighbors": rows, "distances": distances}, encoded
+    (rows, distances), found, cells = neighbors_of(unaveraged, seed=seed, progress=progress)
+    kept, searched = {"neighbors": rows, "distances": distances}, unaveraged
     if average:
-        kept["averaged"] = searched = search.averaged(encoded, rows, distances, encoded)
+        kept["averaged"] = searched = search.averaged(unaveraged, rows, distances, unaveraged)
         cells = None  # of other embeddings
     facts, cells = search.prepare_search(searched, cells, seed=seed, progress=progress)
     return {**kept, **(cells._asdict() if cells else {})}, {**facts, **found, "averaged": average}
 
 
 def neighbors_of(
-    encoded: np.ndarray, *, seed: int, progress: Any = None
+    unaveraged: np.ndarray, *, seed: int, progress: Any = None
 ) -> tuple[search.Neighbors, dict[str, Any], search.Cells | None]:
     """Every image's neighbours, as many as are kept, as `search.find_neighbors` gives them."""
-    k = NEIGHBORS if len(encoded) < FEWER_FROM else FEWER_NEIGHBORS
-    return search.find_neighbors(encoded, k, seed=seed, progress=progress)
+    k = NEIGHBORS if len(unaveraged) < FEWER_FROM else FEWER_NEIGHBORS
+    return search.find_neighbors(unaveraged, k, seed=seed, progress=progress)
 
 
 def made_from(embeddings: str, *, average: bool) -> str:
@@ -66,19 +66,17 @@ def kept_average(files: LibraryFolder) -> np.ndarray | None:
     """The embeddings averaged with those around them, float32 (n, d), mapped; None where they are not averaged."""
     if not files.holds("averaged", "index"):
         return None
-    encoded, averaged = files.array("embeddings", "embeddings"), files.array("averaged", "index")
-    if averaged.shape != encoded.shape or averaged.dtype != encoded.dtype:
+    made, averaged = files.array("embeddings", "embeddings"), files.array("averaged", "index")
+    if (averaged.shape, averaged.dtype) != (made.shape, made.dtype) or not search.is_finite(averaged):
         raise LibraryError(f"{files.path}: the averages in it are damaged; run `lookalike build` again")
     return averaged
 
 
-def index_of(files: LibraryFolder) -> search.Index:
-    """What finds the embeddings nearest to any: the cells where there are some, else all of them are looked at.
+def index_of(files: LibraryFolder, embeddings: np.ndarray) -> search.Index:
+    """What finds the embeddings (n, d) nearest to any: the cells where there are some, else all are looked at.
 
     LibraryError when the cells are damaged.
     """
-    averaged = kept_average(files)
-    embeddings = files.array("embeddings", "embeddings") if averaged is None else averaged
     try:
         if not files.holds("codes", "index"):
             return search.ExactIndex(embeddings)
@@ -92,9 +90,9 @@ def is_usable(files: LibraryFolder) -> bool:
     """Whether what the stage ``index`` keeps can be read."""
     try:
         kept_neighbors(files)
-        kept_average(files)
+        averaged = kept_average(files)
         if files.holds("codes", "index"):
-            index_of(files)
+            index_of(files, files.array("embeddings", "embeddings") if averaged is None else averaged)
     except LibraryError:
         return False
     return True

@@ -18,7 +18,7 @@ from lookalike.pipeline.finding import Query, several
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.layouts import LAYOUTS, keep_layout, kept_layout
 from lookalike.pipeline.likeness import Likeness
-from lookalike.pipeline.scoring import cluster_scores, search_scores
+from lookalike.pipeline.scoring import cluster_scores, found_neighbors, search_scores
 from lookalike.pipeline.settings import SPACES, Settings
 from lookalike.pipeline.stages import Progress, Stages
 from lookalike.pipeline.updating import Changes, update
@@ -43,10 +43,10 @@ class Library(Likeness, Editing):
         """Brings the library up to date with its folder, and says what had changed there.
 
         Images that were added, or have other contents now, are decoded and encoded by the model as it is; those that
-        were removed are dropped; those that were moved are known by their contents. What is known keeps its code,
-        its place on the map and its cluster, with all names and edits. A new image goes amid those that it is nearest
-        to, and joins the cluster that most of its five nearest are in. All of it is one step: killed before, the
-        library is as it was. Only what is new is decoded; neighbours are looked for among all.
+        were removed are dropped; those that were moved are known by their contents. What is known keeps what
+        the model made of it, its place on the map and its cluster, with all names and edits. A new image goes amid
+        those that it is nearest to, and joins the cluster that most of its five nearest are in. All of it is one step:
+        killed before, the library is as it was. Only what is new is decoded; neighbours are looked for among all.
 
         The model does not learn from what is new: `lookalike.build` does. FolderError when the folder, or every image
         that is known, is gone; LibraryError for a library that is not built to the end; ModelError when embeddings
@@ -86,7 +86,7 @@ class Library(Likeness, Editing):
             layout = organize.grid(self.layout)
         else:
             seed, neighbors = self.settings.random_state, None if projection == "pca" else self.neighbors
-            layout = organize.project(self.encoded, projection, seed=seed, neighbors=neighbors, progress=progress)
+            layout = organize.project(self.unaveraged, projection, seed=seed, neighbors=neighbors, progress=progress)
         keep_layout(self._files, projection, self.settings, layout, patience=time.monotonic() - start)
         self._forget(*EDITED)
         return layout
@@ -108,7 +108,7 @@ class Library(Likeness, Editing):
 
     def typical(self, n: int = 12) -> dict[int, np.ndarray]:
         """Rows of the ``n`` images nearest to each cluster's centre, nearest first."""
-        return organize.typical(self.embeddings, self.clusters, n)
+        return organize.typical(self.unaveraged, self.clusters, n)
 
     def evaluate(self, labels: str | Path = "folders", *, progress: Progress | None = None) -> dict[str, Any]:
         """How well clusters and search agree with labels: the first sub-folder, or a CSV of file_name and label.
@@ -125,7 +125,7 @@ class Library(Likeness, Editing):
             "classes": len(classes),
             "clusters": len(np.unique(clusters[clusters >= 0])),
             **cluster_scores(clusters, codes),
-            **search_scores(self.nearest()[0], self.embeddings, codes, progress),
+            **search_scores(found_neighbors(self), self.embeddings, codes, progress),
         }
 
     def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:

@@ -106,6 +106,6 @@ class Likeness(Finding):
         apart, contents = np.zeros(len(rows), np.float32), self._rows["content_hash"]
         other = contents[rows] != contents[firsts]
         if other.any():
-            encoded = self.encoded
-            apart[other] = np.linalg.norm(encoded[rows[other]] - encoded[firsts[other]], axis=1)
+            made = self.unaveraged
+            apart[other] = np.linalg.norm(made[rows[other]] - made[firsts[other]], axis=1)
         return apart

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike import metrics
+from lookalike.search import ranked
 
 if TYPE_CHECKING:
     from lookalike.pipeline.library import Library
@@ -35,6 +36,16 @@ def cluster_scores(clusters: np.ndarray, codes: np.ndarray) -> dict[str, float]:
         "ari": metrics.adjusted_rand_index(clusters, codes),
         "ami": metrics.adjusted_mutual_information(clusters, codes),
     }
+
+
+def found_neighbors(library: "Library") -> np.ndarray:
+    """Rows of each image's nearest, itself first, in the order in which it finds them: ints (n, ≤51).
+
+    Those that the library keeps, ranked again where what is searched is averaged: of the true ten nearest by that
+    hardly one is not among them.
+    """
+    rows = library.neighbors[0][:, :LISTED]
+    return ranked(library.embeddings, rows)[0] if library.averages else np.asarray(rows)
 
 
 def search_scores(

@@ -65,7 +65,8 @@ def _settled(files: LibraryFolder) -> tuple[Settings, int]:
     model = files.facts("model") if ended else {}
     if not ended or model.get("name") != chosen.model or not isinstance(model.get("size"), int):
         raise LibraryError(f"{files.path} is not built to the end; run `lookalike build` again, then update")
-    return replace(chosen, fit=model.get("fit", chosen.fit)), model["size"]
+    as_it_is = {"fit": model.get("fit", chosen.fit), "average": files.holds("averaged", "index")}
+    return replace(chosen, **as_it_is), model["size"]
 
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:

@@ -3,7 +3,7 @@
 from lookalike.search.averaging import averaged, averaged_queries, ranked
 from lookalike.search.cells import CellIndex, Cells, make_cells
 from lookalike.search.choosing import Index, find_neighbors, prepare_search
-from lookalike.search.exact import ExactIndex, Neighbors
+from lookalike.search.exact import ExactIndex, Neighbors, is_finite
 
 __all__ = [
     "CellIndex",
@@ -14,6 +14,7 @@ __all__ = [
     "averaged",
     "averaged_queries",
     "find_neighbors",
+    "is_finite",
     "make_cells",
     "prepare_search",
     "ranked",

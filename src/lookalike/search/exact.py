@@ -204,6 +204,11 @@ def itself_first(rows: NDArray[Any], indices: NDArray[np.int64], distances: NDAr
     return indices, distances
 
 
+def is_finite(array: NDArray[np.float32]) -> bool:
+    """Whether all numbers (n, d) are; looked at in blocks."""
+    return all(np.isfinite(array[block]).all() for block in blocks(len(array), max(1, array.shape[1])))
+
+
 def collection(embeddings: ArrayLike) -> NDArray[np.float32]:
     """Embeddings to search in as float32 (n, d); SettingError when there is nothing or something that is not finite."""
     points = _checked(embeddings, "embeddings")
@@ -252,6 +257,6 @@ def _checked(values: ArrayLike, name: str) -> NDArray[np.float32]:
     array = np.ascontiguousarray(values, np.float32)
     if array.ndim != 2:
         raise SettingError(f"{name} have the shape {array.shape}, expected (n, d): one row for each image")
-    if not all(np.isfinite(array[block]).all() for block in blocks(len(array), max(1, array.shape[1]))):
+    if not is_finite(array):
         raise SettingError(f"{name} hold NaN or infinity, expected finite numbers")
     return array

@@ -74,10 +74,10 @@ def frozen(library: Library, scores: dict[str, Any] | None, progress: Progress |
     for name, places in layouts.items():
         yield _table(f"layouts/{name}", answers.laid_out(places))
     if len(rows) > 1:
-        yield _table("likeness", answers.alike(*(library.neighbors if whole else _among(library.encoded, rows))))
+        yield _table("likeness", answers.alike(*(library.neighbors if whole else _among(library.unaveraged, rows))))
     for sheet in range(len(sheets)):
         yield Answer(f"atlas/{sheet}", JPEG, sheets.jpeg(sheet))
-    yield _table("matches", _matches(*(library.nearest() if whole else _among(library.embeddings, rows))))
+    yield _table("matches", _matches(*_among(library.embeddings, rows)))
     yield _table("thumbnails", pd.DataFrame({"picture": _thumbnails(library, rows, progress)}))
     yield from _reconstructions(library, rows, ranked[:MOST_RECONSTRUCTED])
 

@@ -74,7 +74,10 @@ class Served:
         """Loads the model, and what a search with a picture takes, before somebody waits for them."""
         library = self.latest()
         if library.model.encodes:
-            library.encode(np.zeros((library.model.size, library.model.size, 3), np.uint8))
+            black = np.zeros((library.model.size, library.model.size, 3), np.uint8)
+            made = library.encode(black, average=False)
+            with self.reading() as library:
+                library.index.search(library.averaged(made), 1)
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """What long work calls, in the thread that does it."""

@@ -91,9 +91,9 @@ async def _body(request: Request) -> bytes:
 
 
 def _by_pixels(served: Served, pixels: np.ndarray, n: int) -> list[Match]:
-    embedding = served.latest().encode(pixels)  # others may read meanwhile
+    made = served.latest().encode(pixels, average=False)  # others may read meanwhile
     with served.reading() as library:
-        return _matches(library, embedding, n)
+        return _matches(library, library.averaged(made), n)
 
 
 def _matches(library: Library, embedding: np.ndarray, n: int) -> list[Match]:
