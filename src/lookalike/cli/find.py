@@ -88,7 +88,7 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
         scores = opened.evaluate(labels or "folders", progress=progress)
     recall = opened.info()["stages"].get("index", {}).get("neighbors_recall_at_10")
     if recall is not None:
-        note(f"the search is scored by neighbours found in cells: {recall:.3f} of the ten nearest are among them")
+        note(f"the search is scored by neighbours found in cells, of which {recall:.3f} of the ten nearest are right")
     answer(scores, as_json, scores_text)
 
 

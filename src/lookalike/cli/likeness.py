@@ -75,7 +75,7 @@ def outliers(
 ) -> None:
     """Lists the images most unlike all others, the strangest first.
 
-    The distance is the mean of the distances to an image's ten nearest, between embeddings of length 1.
+    The distance is the mean of the distances to an image's ten nearest, between unaveraged embeddings of length 1.
     """
     opened = lookalike.open(library)
     found = opened.outliers(n)
