@@ -35,8 +35,8 @@ class Likeness(Finding):
         A group is ``exact`` when all its files have equal contents, else ``near``: its images are versions of one
         picture, or so the embeddings say. All of them are at most ``within`` from one of them, so no two are farther
         apart than twice that. The first is the one to keep: the largest in pixels, then in bytes, then the first by
-        name; ``distance`` is that to it, Euclidean between unaveraged embeddings of length 1, and the others follow nearest
-        first. Groups are numbered from 1, the largest first; an image is in one group at most, and images without a
+        name; ``distance`` is that to it, Euclidean between unaveraged embeddings of length 1, and the others follow
+        nearest first. Groups are numbered from 1, the largest first; an image is in one group at most, and images without a
         duplicate are not in the table.
 
         ``within`` is a distance from 0 to 2, larger finds more and is more often wrong. None is cautious: a quarter of
@@ -68,8 +68,8 @@ class Likeness(Finding):
         """The ``n`` images most unlike all others, the strangest first: rank, file_name, distance.
 
         ``distance`` is the mean of the distances to an image's ten nearest, of fewer images to all; Euclidean, between
-        unaveraged embeddings of length 1. Equals come in the order of ``images``. A single image is unlike no other: the table is
-        empty. SettingError when ``n`` is below 1.
+        unaveraged embeddings of length 1. Equals come in the order of ``images``. A single image is unlike no other:
+        the table is empty. SettingError when ``n`` is below 1.
         """
         import pandas as pd
 
