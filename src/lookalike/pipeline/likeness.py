@@ -36,8 +36,8 @@ class Likeness(Finding):
         picture, or so the embeddings say. All of them are at most ``within`` from one of them, so no two are farther
         apart than twice that. The first is the one to keep: the largest in pixels, then in bytes, then the first by
         name; ``distance`` is that to it, Euclidean between unaveraged embeddings of length 1, and the others follow
-        nearest first. Groups are numbered from 1, the largest first; an image is in one group at most, and images without a
-        duplicate are not in the table.
+        nearest first. Groups are numbered from 1, the largest first; an image is in one group at most, and images
+        without a duplicate are not in the table.
 
         ``within`` is a distance from 0 to 2, larger finds more and is more often wrong. None is cautious: a quarter of
         an image's own distance to its 50th neighbour, and 0.3 at most. ``exact`` leaves near duplicates out, and needs
