@@ -181,7 +181,7 @@ def test_evaluate_says_when_neighbours_are_not_all_there(run, draw_folder, tmp_p
     lookalike.build(folder, tmp_path / "a.lookalike", n_clusters=2, projection="pca", **settings)
     ended = run("evaluate", tmp_path / "a.lookalike", "--json")
     assert ended.json["images"] == 16
-    assert "neighbours found in cells: 1.000 of the ten nearest" in ended.err
+    assert "neighbours found in cells, of which 1.000 of the ten nearest" in ended.err
 
 
 def test_find_answers_the_queries_that_can_be_read(run, library, query, tmp_path):

@@ -88,7 +88,8 @@ def test_a_library_that_is_open_says_that_it_was_rebuilt(built, folder):
     (folder / "discs" / "000.png").unlink()
     rebuilt = lookalike.build(folder, built.path)
     assert len(opened.clusters) == 12  # in memory, as the images are
-    for answer in (lambda: fresh.clusters, lambda: opened.find(folder / "discs" / "001.png"), lambda: opened.layout):
+    assert len(opened.find(folder / "discs" / "001.png", 20)) == 12  # so are the embeddings
+    for answer in (lambda: fresh.clusters, lambda: fresh.find(folder / "discs" / "001.png"), lambda: opened.layout):
         with pytest.raises(LibraryError, match=r"b\.lookalike: the library was rebuilt; open it again$"):
             answer()
     assert len(rebuilt.images) == len(rebuilt.clusters) == 11
