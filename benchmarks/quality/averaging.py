@@ -34,9 +34,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         library = built(options, Path(place) / "x.lookalike")
         codes, classes = label_codes(options.labels, library.images["file_name"])
-        encoded, (rows, distances) = np.array(library.unaveraged), library.neighbors
+        unaveraged, (rows, distances) = np.array(library.unaveraged), library.neighbors
         for around in map(int, options.around.split(",")):
-            points = search.averaged(encoded, rows, distances, encoded, around=around) if around else encoded
+            points = search.averaged(unaveraged, rows, distances, unaveraged, around=around) if around else unaveraged
             scores = search_scores(search.ranked(points, rows)[0], points, codes)
             cells = [
                 scores[name] for name in ("precision_at_10", "recall_at_10", "knn_accuracy", "knn_accuracy_10", "map")

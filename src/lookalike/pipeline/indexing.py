@@ -67,7 +67,7 @@ def kept_average(files: LibraryFolder) -> np.ndarray | None:
     if not files.holds("averaged", "index"):
         return None
     made, averaged = files.array("embeddings", "embeddings"), files.array("averaged", "index")
-    if (averaged.shape, averaged.dtype) != (made.shape, made.dtype) or not search.is_finite(averaged):
+    if (averaged.shape, averaged.dtype) != (made.shape, made.dtype):
         raise LibraryError(f"{files.path}: the averages in it are damaged; run `lookalike build` again")
     return averaged
 
@@ -95,4 +95,4 @@ def is_usable(files: LibraryFolder) -> bool:
             index_of(files, files.array("embeddings", "embeddings") if averaged is None else averaged)
     except LibraryError:
         return False
-    return True
+    return averaged is None or search.is_finite(averaged)
