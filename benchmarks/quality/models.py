@@ -10,6 +10,7 @@ Runs are appended to results.jsonl; `runs.py` makes the tables, README.md beside
 """
 
 import argparse
+import contextlib
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ import lookalike
 from lookalike.images import scan
 from lookalike.learn.siamese import Siamese
 from lookalike.learn.training import default_epochs
+from lookalike.pipeline.labels import label_codes
+from lookalike.pipeline.scoring import cluster_scores, found_neighbors, search_scores
 
 NETWORKS = ("siamese-vae", "siamese", "vae", "sparse-ae", "ae")
 """Models that see as many images as --effort says; `talk` is trained by the clock, the others not at all."""
@@ -37,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--effort", type=float, default=Siamese.effort, help="3 trains ten times as long")
     parser.add_argument("--minutes", type=float, default=None, help="ends each training by the clock (for `talk`)")
+    parser.add_argument("--libraries", type=Path, help="keeps the libraries there; what one holds is not made again")
     options = parser.parse_args()
     for seed in map(int, options.seeds.split(",")):
         for model in options.models.split(","):
@@ -48,22 +52,35 @@ def main() -> None:
 
 
 def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tuple[bool, dict[str, float]]]:
-    """The scores of one build in a temporary place, without averaging and with it, and its seconds."""
+    """The scores of one build, of its embeddings as the model makes them and averaged, and its seconds."""
     start = time.monotonic()
     settings = {"model": model, "random_state": seed, "minutes": options.minutes, "projection": "pca"}
     if model in NETWORKS:
         settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
-    with tempfile.TemporaryDirectory() as place:
-        output = Path(place) / "x.lookalike"
-        library = lookalike.build(options.folder, output, average=False, n_clusters=2, space="embedding", **settings)
-        classes = library.evaluate(options.labels)["classes"]
-        library.cluster(n_clusters=classes, space="manifold")
+    with place(options.libraries) as kept:
+        output = kept / f"{options.name or options.folder.name}-{model}-{options.effort:g}-{seed}.lookalike"
+        library = lookalike.build(options.folder, output, n_clusters=2, space="embedding", **settings)
+        codes, classes = label_codes(options.labels, library.images["file_name"])
+        library.cluster(n_clusters=len(classes), space="manifold")
         drawn = {"rmse": drawing_error(library)} if library.model.decodes else {}
-        scores = library.evaluate(options.labels)
+        clusters = cluster_scores(library.clusters, codes)
         spent = {"train": float(library.seconds()["train"]), "seconds": time.monotonic() - start}
-        yield False, {**scores, **drawn, **spent}
-        library = lookalike.build(options.folder, output, average=True)
-        yield True, {**library.evaluate(options.labels), **drawn, **spent}
+        for averaged, embeddings, nearest in (
+            (False, library.unaveraged, library.neighbors[0]),
+            (True, library.embeddings, found_neighbors(library)),
+        ):
+            yield averaged, {**clusters, **search_scores(nearest, embeddings, codes), **drawn, **spent}
+
+
+@contextlib.contextmanager
+def place(kept: Path | None) -> Iterator[Path]:
+    """Where the libraries go: into a folder that stays, or into one that does not."""
+    if kept is None:
+        with tempfile.TemporaryDirectory() as gone:
+            yield Path(gone)
+    else:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
 
 
 def drawing_error(library: lookalike.Library) -> float:
