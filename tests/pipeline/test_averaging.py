@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lookalike
-from lookalike import organize
+from lookalike import organize, search
 from lookalike.errors import LibraryError, SettingError
 from lookalike.library import LibraryFolder
 from lookalike.pipeline import scoring
@@ -102,6 +102,21 @@ def test_damaged_averages_are_said_and_made_again(own, photos, damage):
 def test_it_is_true_or_false(tmp_path, photos, value):
     with pytest.raises(SettingError, match=r"average=.* must be True or False"):
         lookalike.build(photos, tmp_path / "a.lookalike", average=value)
+
+
+def test_neighbours_are_not_looked_for_again_where_only_averages_change(own, photos, monkeypatch):
+    rows, facts = np.array(own.neighbors[0]), own.info()["stages"]["index"]
+    monkeypatch.setattr(search, "find_neighbors", lambda *_, **__: pytest.fail("searched again"))
+    for average in (False, True):
+        library = lookalike.build(photos, own.path, average=average)
+        np.testing.assert_array_equal(library.neighbors[0], rows)
+        assert library.info()["stages"]["index"] == {**facts, "averaged": average}
+
+
+def test_damaged_neighbours_are_not_taken_over(own, photos):
+    files, expected = LibraryFolder(own.path), np.array(own.neighbors[0])
+    np.save(files.place("neighbors", "index"), expected - 1)
+    np.testing.assert_array_equal(lookalike.build(photos, own.path, average=False).neighbors[0], expected)
 
 
 @pytest.mark.parametrize("average", [True, False])

@@ -20,11 +20,21 @@ FEWER_FROM = 200_000
 """Images from which on only these are kept: the map of so many is fitted on a sample."""
 
 
+Found = tuple[Neighbors, dict[str, Any]]
+"""Neighbours, and facts about how they were found."""
+
+
 def indexed(
-    unaveraged: np.ndarray, *, average: bool, seed: int, progress: Any = None
+    unaveraged: np.ndarray, *, average: bool, seed: int, known: Found | None = None, progress: Any = None
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """What the stage keeps, and facts about it, by what the model makes of the images: float32 (n, d)."""
-    (rows, distances), found, cells = neighbors_of(unaveraged, seed=seed, progress=progress)
+    """What the stage keeps, and facts about it, by what the model makes of the images: float32 (n, d).
+
+    The neighbours are looked for where they are not ``known``.
+    """
+    if known:
+        (rows, distances), found, cells = *known, None
+    else:
+        (rows, distances), found, cells = neighbors_of(unaveraged, seed=seed, progress=progress)
     kept, searched = {"neighbors": rows, "distances": distances}, unaveraged
     if average:
         kept["averaged"] = searched = search.averaged(unaveraged, rows, distances, unaveraged)
@@ -44,6 +54,15 @@ def neighbors_of(
 def made_from(embeddings: str, *, average: bool) -> str:
     """The fingerprint of the stage, by that of the embeddings."""
     return fingerprint(fingerprint("embeddings", embeddings), "neighbors", *(["averaged"] if average else []))
+
+
+def known_neighbors(files: LibraryFolder, embeddings: str, *, average: bool) -> Found | None:
+    """What can be taken over where the library has the same embeddings' neighbours, and only averages otherwise."""
+    if not files.has("index", made_from(embeddings, average=not average)) or not is_usable(files):
+        return None
+    rows, distances = (np.array(files.array(name, "index")) for name in ("neighbors", "distances"))
+    facts = {key: value for key, value in files.facts("index").items() if key.startswith("neighbors")}
+    return (rows, distances), facts
 
 
 def kept_neighbors(files: LibraryFolder) -> Neighbors | None:

@@ -167,10 +167,13 @@ class Stages:
     def index(self) -> None:
         """Finds every image's neighbours, which maps and clusters are made from, averages, and prepares the search."""
 
-        def make() -> Made:
-            return self.indexed(self._embeddings)
+        embeddings = self.files.made_from("embeddings")
 
-        made_from = self.index_made_from(self.files.made_from("embeddings"))
+        def make() -> Made:
+            known = indexing.known_neighbors(self.files, embeddings, average=self.settings.average)
+            return self.indexed(self._embeddings, known)
+
+        made_from = self.index_made_from(embeddings)
         if self.files.has("index", made_from) and not indexing.is_usable(self.files):
             self.files.forget("index")
         self._run("index", made_from, make)
@@ -228,11 +231,11 @@ class Stages:
         self._run("clusters", made_from, make)
         editing.follow(self.files)
 
-    def indexed(self, embeddings: np.ndarray) -> Made:
-        """What the stage ``index`` keeps of these embeddings."""
+    def indexed(self, embeddings: np.ndarray, known: indexing.Found | None = None) -> Made:
+        """What the stage ``index`` keeps of these embeddings, whose neighbours may be ``known`` already."""
         self._announce("index")
-        chosen = self.settings
-        return indexing.indexed(embeddings, average=chosen.average, seed=chosen.random_state, progress=self.progress)
+        average, seed = self.settings.average, self.settings.random_state
+        return indexing.indexed(embeddings, average=average, seed=seed, known=known, progress=self.progress)
 
     def index_made_from(self, embeddings: str) -> str:
         """The fingerprint of the stage ``index``, by that of the embeddings."""
