@@ -1,26 +1,19 @@
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs
 
 from lookalike.errors import SettingError
 from lookalike.metrics import adjusted_rand_index
-from lookalike.organize import choose_k, cluster, clustering, typical
+from lookalike.organize import cluster, clustering, typical
 
 METHODS = ["kmeans", "gmm", "ward", "hdbscan"]
 
 
-def blobs(k, n=600, dim=10, spread=1.5, seed=0, noise=0, sizes=None):
-    points, truth = make_blobs(sizes or n, dim, centers=None if sizes else k, cluster_std=spread, random_state=seed)
-    more = np.random.default_rng(seed).normal(scale=spread, size=(len(points), noise))
-    return np.hstack([points, more]), truth
-
-
-def nested(seed=0):
-    """Three heaps far apart, each of four blobs."""
-    rng = np.random.default_rng(seed)
-    heaps = np.repeat(rng.normal(size=(3, 6)) * 20, 4, axis=0)
-    return np.repeat(heaps + rng.normal(size=(12, 6)) * 4, 50, axis=0) + rng.normal(size=(600, 6))
+def blobs(k, n=600, spread=1.5, sizes=None):
+    return make_blobs(sizes or n, 10, centers=None if sizes else k, cluster_std=spread, random_state=0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -86,6 +79,46 @@ def test_kmeans_in_mini_batches_agrees(monkeypatch):
     np.testing.assert_array_equal(cluster(points, 6), cluster(points, 6))
 
 
+def islands(n=50):
+    """Four on a line, the first two of which are one group; and each image's neighbours."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0, 0, 1, 2], n)
+    points = np.repeat([[0.0], [3.0], [5.5], [10.0]], n, axis=0) + rng.normal(scale=0.2, size=(4 * n, 1))
+    near = np.stack([rng.choice(np.flatnonzero(groups == group), 31, replace=False) for group in groups])
+    near[:, 0] = np.arange(len(points))
+    return points, groups, (near, np.zeros(near.shape))
+
+
+def test_links_bring_islands_together(monkeypatch):
+    points, groups, neighbors = islands()
+    assert adjusted_rand_index(cluster(points, 3), groups) < 0.7
+    linked = cluster(points, 3, neighbors=neighbors)
+    assert adjusted_rand_index(linked, groups) == 1
+    assert linked.tolist() == (np.repeat([0, 1, 2], [100, 50, 50])).tolist()
+    monkeypatch.setattr(clustering, "_MINI_BATCHES_FROM", 100)
+    assert adjusted_rand_index(cluster(points, 3, neighbors=neighbors), groups) == 1
+
+
+def test_links_choose_among_the_tries(monkeypatch):
+    points, _, neighbors = islands()
+    monkeypatch.setattr(clustering, "_MOST_PIECES", 0)
+    right, wrong = np.repeat([0, 0, 1, 2], 50), np.repeat([1, 0, 0, 2], 50)
+    tries = [SimpleNamespace(labels_=found) for found in (wrong, right, wrong)]
+    monkeypatch.setattr(clustering, "_tries", lambda *_: tries)
+    assert cluster(points, 3, neighbors=neighbors).tolist() == right.tolist()
+    elsewhere = np.where(neighbors[0] // 50 == np.arange(200)[:, None] // 50, neighbors[0], -1)  # to no other island
+    elsewhere[50:100, 1:21] = np.arange(100, 120)
+    assert cluster(points, 3, neighbors=(elsewhere, neighbors[1])).tolist() == wrong.tolist()
+
+
+def test_the_same_links_give_the_same_clusters():
+    points, _ = blobs(9, spread=4)
+    near = np.argsort(((points[:, None] - points) ** 2).sum(axis=2), axis=1)[:, :40]
+    first, again = (cluster(points, 9, seed=3, neighbors=(near, near)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert len(np.unique(first)) == 9
+
+
 @pytest.mark.parametrize("method", ["gmm", "hdbscan"])
 def test_clusters_of_a_sample_are_carried_to_the_rest(method, monkeypatch):
     points, truth = blobs(4, spread=0.8)
@@ -104,77 +137,12 @@ def test_clusters_of_a_sample_are_carried_to_the_rest(method, monkeypatch):
 def test_a_handful_of_images(n, method, kind):
     rows = {"different": np.arange(n), "in pairs": np.arange(n) // 2, "identical": np.zeros(n, int)}[kind]
     points = np.random.default_rng(0).normal(size=(10, 3))[rows]
-    for k in {1, (n + 1) // 2, n}:
-        clusters = cluster(points, k, method)
+    nearest = np.argsort(((points[:, None] - points) ** 2).sum(axis=2), axis=1, kind="stable")
+    for k, neighbors in itertools.product({1, (n + 1) // 2, n}, (None, (nearest, nearest), (nearest[:, :1],) * 2)):
+        clusters = cluster(points, k, method, neighbors=neighbors)
         assert clusters.shape == (n,)
         assert clusters.max() < k or method == "hdbscan"
         assert not (clusters < 0).any() or method == "hdbscan"
-
-
-@pytest.mark.parametrize("noise", [0, 5])
-@pytest.mark.parametrize("k", [3, 8, 15])
-def test_chooses_the_number_of_blobs(k, noise):
-    choice = choose_k(blobs(k, noise=noise)[0])
-    assert choice.n_clusters == k
-    assert choice.n_clusters in set(choice.curve["k"])
-    assert choice.curve["silhouette"].between(-1, 1).all()
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_chooses_close_to_it_when_sizes_differ_tenfold(seed):
-    points, _ = blobs(8, sizes=[300, 150, 80, 60, 40, 40, 30, 30], seed=seed)
-    assert 7 <= choose_k(points).n_clusters <= 8
-
-
-def test_is_not_content_with_the_coarsest_division():
-    choice = choose_k(nested())
-    best = choice.curve.loc[choice.curve["silhouette"].idxmax(), "k"]
-    assert best < 5
-    assert choice.n_clusters == 12
-
-
-def test_does_not_sit_at_the_limit():
-    flat = choose_k(np.random.default_rng(0).uniform(size=(500, 2)))
-    assert flat.n_clusters < flat.curve["k"].max()
-    levelling_off = pd.DataFrame(
-        {"k": range(2, 8), "silhouette": [0.1, 0.3, 0.4, 0.403, 0.405, 0.406], "spread": 0.001}
-    )
-    assert clustering._level(levelling_off) == 4
-
-
-def test_small_peaks_are_no_evidence():
-    heights = [0.3, 0.5, 0.4, 0.41, 0.39, 0.3]
-    curve = pd.DataFrame({"k": range(2, 8), "silhouette": heights, "spread": 0.001})
-    assert clustering._level(curve) == 3
-    assert clustering._level(curve.assign(silhouette=[0.3, 0.5, 0.4, 0.45, 0.39, 0.3])) == 5
-    assert clustering._level(curve.assign(silhouette=[0.3, 0.5, 0.4, 0.45, 0.39, 0.3], spread=0.03)) == 3
-    assert clustering._level(curve.assign(silhouette=[0.3, 0.7, 0.4, 0.45, 0.39, 0.3])) == 3
-
-
-def test_tries_what_it_is_told():
-    choice = choose_k(blobs(8)[0], k_range=[9, 4, 8, 4], method="ward")
-    assert choice.curve["k"].tolist() == [4, 8, 9]
-    assert choice.n_clusters == 8
-
-
-def test_large_collections_are_sampled_by_the_seed(monkeypatch):
-    points, _ = blobs(5)
-    monkeypatch.setattr(clustering, "_CLUSTERED", 300)
-    monkeypatch.setattr(clustering, "_JUDGED", 100)
-    first, again, other = (choose_k(points, seed=seed, k_range=range(2, 9)) for seed in (0, 0, 1))
-    assert first.n_clusters == again.n_clusters == other.n_clusters == 5
-    assert first.curve.equals(again.curve)
-    assert not first.curve.equals(other.curve)
-    assert (first.curve["spread"] > 0).all()
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 10])
-def test_chooses_among_a_handful(n):
-    points = np.random.default_rng(0).normal(size=(n, 3))
-    choice = choose_k(points)
-    assert choice.n_clusters == 1 if n < 4 else 2 <= choice.n_clusters < n
-    assert choose_k(points * 0).n_clusters == 1
-    assert list(choice.curve.columns) == ["k", "silhouette", "spread"]
 
 
 def test_typical_images_are_nearest_to_the_centre():
@@ -199,9 +167,9 @@ def test_typical_images_are_nearest_to_the_centre():
         (lambda points: cluster(points, 2, "dbscan"), "expected one of kmeans, gmm, ward, hdbscan"),
         (lambda points: cluster(points * np.inf, 2), "NaN or infinity"),
         (lambda points: cluster(points[0], 2), r"expected \(n, d\)"),
-        (lambda points: choose_k(points, k_range=[1, 2]), "expected numbers from 2 to 19"),
-        (lambda points: choose_k(points, k_range=[20]), "expected numbers from 2 to 19"),
-        (lambda points: choose_k(points, method="hdbscan"), "expected one of kmeans, gmm, ward"),
+        (lambda points: cluster(points, 2, neighbors=([[0, 1]], None)), r"\(1, 2\), expected \(20, k\)"),
+        (lambda points: cluster(points, 2, neighbors=([[20]] * 20, None)), "row numbers below 20"),
+        (lambda points: cluster(points, 2, neighbors=([[0.5]] * 20, None)), "row numbers below 20"),
         (lambda points: typical(points, [0, 1]), r"expected \(20,\)"),
         (lambda points: typical(points, np.zeros(20, int), 0), "n is 0"),
     ],
@@ -209,9 +177,3 @@ def test_typical_images_are_nearest_to_the_centre():
 def test_errors_say_what_was_expected(call, message):
     with pytest.raises(SettingError, match=message):
         call(np.random.default_rng(0).normal(size=(20, 3)) + 1)
-
-
-def test_progress_counts_the_numbers_tried():
-    calls = []
-    choose_k(blobs(3)[0], k_range=[2, 3, 5], progress=lambda *call: calls.append(call))
-    assert calls == [("cluster", tried, 3, f"trying {k}") for tried, k in enumerate([2, 3, 5])]

@@ -1,6 +1,7 @@
 """Embeddings become a map, clusters, groups of duplicates (scikit-learn, openTSNE, umap-learn)."""
 
-from lookalike.organize.clustering import CLUSTERINGS, Choice, choose_k, cluster, typical
+from lookalike.organize.choosing import Choice, choose_k
+from lookalike.organize.clustering import CLUSTERINGS, cluster, typical
 from lookalike.organize.grid import grid
 from lookalike.organize.likeness import alike, near_distances, same, strangeness
 from lookalike.organize.projection import PROJECTIONS, fitted_on, manifold, project

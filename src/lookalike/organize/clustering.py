@@ -1,21 +1,18 @@
-"""Embeddings, or what a projection made of them, become clusters; how many, and what is typical of each."""
+"""Embeddings, or what a projection made of them, become clusters, and what is typical of each."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.errors import SettingError
+from lookalike.organize.links import links_between, merged, modularity
 from lookalike.organize.sampling import drawn
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Points = NDArray[np.floating[Any]]
 Clusters = NDArray[np.int32]
@@ -28,27 +25,34 @@ _BLOCK = 100_000  # rows that are assigned at once
 _PROTOTYPES_FROM = 20_000  # rows; above, Ward's method merges k-means centres
 _PROTOTYPES = 2_000
 _WARD_NEIGHBORS = 15
-_CLUSTERED = 10_000  # rows that the search for K clusters
-_JUDGED = 2_000  # rows whose silhouette is measured, in each round
-_ROUNDS = 3
-_MOST_CLUSTERS = 50
-_EVERY_K_UP_TO = 20
-_STANDS_OUT = 0.02  # silhouette by which a peak must rise above the valley before it
-_STILL_CLEAR = 0.75  # share of the best silhouette that a finer level must keep
-_AS_GOOD = 0.98
+_JUDGING_LINKS = 20  # nearest neighbours whose links tell which of k-means' tries is best
+_PIECES, _MOST_PIECES = 3, 3_000  # for each cluster, and in all, that links merge
+_SMALLEST_PIECE = 10  # images, on average
 
 
-def cluster(points: ArrayLike, n_clusters: int, method: str = "kmeans", *, seed: int = 0) -> Clusters:
+def cluster(
+    points: ArrayLike,
+    n_clusters: int,
+    method: str = "kmeans",
+    *,
+    seed: int = 0,
+    neighbors: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Clusters:
     """Sort images into clusters.
 
     `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 100,000 rows on in mini
-    batches of 10,000, the best of 3; Sculley, WWW 2010). `gmm` makes ellipsoids, a Gaussian mixture whose covariances
-    have as much freedom as the rows can support. `ward` merges what is nearest, neighbours first (Ward, 1963), and
-    finds uneven and winding clusters; above 20,000 rows it merges 2,000 k-means centres. `hdbscan` finds dense regions
-    and leaves the rest out (Campello et al., 2013): it decides by itself how many there are and ignores n_clusters; a
-    region is at least half the square root of n images; its time grows with n². From 50,000 rows on `gmm` and `hdbscan`
-    look at 30,000 drawn at random, and each other row goes to the likeliest cluster, or to that of the nearest of these
-    rows. So no method's memory grows with n², nor beyond that its time.
+    batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours, the best is that which cuts the fewest of
+    the links to the 20 nearest (by modularity; Newman, PRE 2004) and not that which lies closest around its centres,
+    and there is one more start: three times as many pieces, merged by all their links. For in a `manifold` or a map
+    one group can be several islands, and how far these are from each other means nothing.
+
+    `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can support. `ward`
+    merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above 20,000 rows it
+    merges 2,000 k-means centres. `hdbscan` finds dense regions and leaves the rest out (Campello et al., 2013): it
+    decides by itself how many there are and ignores n_clusters; a region is at least half the square root of n images;
+    its time grows with n². From 50,000 rows on `gmm` and `hdbscan` look at 30,000 drawn at random, and each other row
+    goes to the likeliest cluster, or to that of the nearest of these rows. So no method's memory grows with n², nor
+    beyond that its time.
 
     Args:
         points: floats (n, d), finite: an embedding, its `manifold` or a map.
@@ -56,14 +60,17 @@ def cluster(points: ArrayLike, n_clusters: int, method: str = "kmeans", *, seed:
         method: "kmeans", "gmm", "ward" or "hdbscan".
         seed: of the restarts and samples; `ward` up to 20,000 rows and `hdbscan` below 50,000 are the same for every
             seed.
+        neighbors: of each image in the embedding, as in `project`: row numbers (n, k) and distances (n, k), nearest
+            first, each row's own number first; −1 for one that is not among these images. Only `kmeans` uses them.
 
     Returns:
         int32 (n,): 0 is the largest cluster, equal sizes go by their first row; −1 is none (`hdbscan` only).
 
     Raises:
-        SettingError: an unknown method, n_clusters out of range, points that are not (n, d) or not finite.
+        SettingError: an unknown method, n_clusters out of range, points that are not (n, d) or not finite, neighbours
+            that do not fit.
     """
-    rows = _checked(points)
+    rows = checked(points)
     if method not in _METHODS:
         raise SettingError(f"cluster method {method!r} is unknown, expected one of {', '.join(_METHODS)}")
     if method != "hdbscan" and not 1 <= n_clusters <= len(rows):
@@ -71,72 +78,9 @@ def cluster(points: ArrayLike, n_clusters: int, method: str = "kmeans", *, seed:
     if n_clusters == 1 and method != "hdbscan":
         return np.zeros(len(rows), np.int32)
     with _repeatably():
+        if method == "kmeans" and neighbors is not None:
+            return _by_size(_kmeans_by_links(rows, int(n_clusters), seed, _linked(neighbors, len(rows))))
         return _by_size(_METHODS[method](rows, int(n_clusters), seed, _RESTARTS))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How many clusters there seem to be, and the evidence.
-
-    Attributes:
-        n_clusters: the number chosen.
-        curve: one row for each number tried: k, silhouette (−1..1, larger is better; mean over three random samples)
-            and spread (their standard deviation).
-    """
-
-    n_clusters: int
-    curve: pd.DataFrame
-
-
-def choose_k(
-    points: ArrayLike,
-    *,
-    seed: int = 0,
-    k_range: Sequence[int] | None = None,
-    method: str = "kmeans",
-    progress: Callable[..., None] | None = None,
-) -> Choice:
-    """Choose how many clusters by the silhouette (Rousseeuw, 1987): how much closer rows are to their own cluster.
-
-    The best silhouette alone tends to name the coarsest division (two or three heaps), or the largest number tried.
-    So a finer level is preferred where there is one: of the peaks at a larger K than the best peak that rise by 0.02
-    and by twice the spread above the valley between, and keep three quarters of the best, the highest. Where the
-    curve has no clear peak but its upper end, the smallest K that comes within 2 % of the best is taken, not the
-    limit. Costs one clustering of at most 10,000 rows for each K tried; memory does not grow with n².
-
-    Args:
-        points: floats (n, d), finite; best the `manifold`, where clusters stand apart.
-        seed: which rows are looked at, and of the clustering.
-        k_range: the numbers to try; None takes all from 2 to 20, then every tenth more, up to √n or 50.
-        method: as in `cluster`, but for "hdbscan", which decides by itself.
-        progress: is called as `progress("cluster", done, total, note)`.
-
-    Raises:
-        SettingError: a number to try below 2 or not below n, "hdbscan", and what `cluster` raises.
-
-    With fewer than 4 images, or identical ones only, it is 1 and the curve is empty.
-    """
-    import pandas as pd
-
-    rows = _checked(points)
-    if method not in _METHODS or method == "hdbscan":
-        able = ", ".join(name for name in _METHODS if name != "hdbscan")
-        raise SettingError(f"choosing K with cluster method {method!r} is not possible, expected one of {able}")
-    numbers = sorted({int(k) for k in k_range}) if k_range is not None else _numbers_to_try(len(rows))
-    if k_range is not None and not (numbers and numbers[0] >= 2 and numbers[-1] < len(rows)):
-        raise SettingError(f"k_range is {list(k_range)}, expected numbers from 2 to {len(rows) - 1}")
-    random = np.random.default_rng(seed)
-    rows = rows[np.sort(random.permutation(len(rows))[:_CLUSTERED])]
-    samples = [np.sort(random.permutation(len(rows))[:_JUDGED]) for _ in range(_ROUNDS)]
-    judged = []
-    for tried, k in enumerate(numbers if np.ptp(rows, axis=0).any() else []):
-        if progress:
-            progress("cluster", tried, len(numbers), f"trying {k}")
-        if k < len(rows):
-            clusters = cluster(rows, k, method, seed=seed)
-            judged.append((k, *_silhouette(rows, clusters, samples)))
-    curve = pd.DataFrame(judged, columns=["k", "silhouette", "spread"]).dropna(ignore_index=True)
-    return Choice(_level(curve), curve.astype({"k": "int64", "silhouette": "float64", "spread": "float64"}))
 
 
 def typical(embeddings: ArrayLike, clusters: ArrayLike, n: int = 12) -> dict[int, NDArray[np.int64]]:
@@ -169,59 +113,43 @@ def typical(embeddings: ArrayLike, clusters: ArrayLike, n: int = 12) -> dict[int
     return chosen
 
 
-def _numbers_to_try(n: int) -> list[int]:
-    """2 to 20, then about every tenth more, up to the square root of n or 50; at least 2 and 3."""
-    most = min(max(int(np.sqrt(n)), 3), _MOST_CLUSTERS, n - 1)
-    numbers = list(range(2, min(most, _EVERY_K_UP_TO) + 1))
-    while numbers and numbers[-1] < most:
-        numbers.append(min(most, round(numbers[-1] * 1.1)))
-    return numbers if n >= 4 else []
-
-
-def _silhouette(points: Points, clusters: Clusters, samples: list[NDArray[np.int64]]) -> tuple[float, float]:
-    """Mean over the samples and their standard deviation; NaN where a sample has one cluster or only single rows."""
-    from sklearn import config_context
-    from sklearn.metrics import silhouette_score
-
-    scores = []
-    with config_context(working_memory=64):
-        for sample in samples:
-            sensible = 1 < len(np.unique(clusters[sample])) < len(sample)
-            scores.append(silhouette_score(points[sample], clusters[sample]) if sensible else np.nan)
-    return float(np.mean(scores)), float(np.std(scores))
-
-
-def _level(curve: pd.DataFrame) -> int:
-    """The K that `choose_k` explains."""
-    if curve.empty:
-        return 1
-    height, spread = curve["silhouette"].to_numpy(), curve["spread"].to_numpy()
-    rises = np.diff(height, prepend=-np.inf) > 0
-    peaks = [at for at in range(len(height) - 1) if rises[at] and height[at] > height[at + 1]]
-    clear = [at for at in peaks if height[at] >= _STILL_CLEAR * height.max()]
-    if not clear:
-        return int(curve["k"][np.flatnonzero(height >= height.max() - (1 - _AS_GOOD) * abs(height.max()))[0]])
-    best = max(clear, key=lambda at: height[at])
-    finer = [at for at in clear if at > best and _rise(height, best, at) >= max(_STANDS_OUT, 2 * spread[at])]
-    chosen = max(finer, key=lambda at: height[at]) if finer else best
-    return int(curve["k"][chosen])
-
-
-def _rise(height: Points, start: int, end: int) -> float:
-    """How far a peak rises above the lowest point between it and an earlier one."""
-    return float(height[end] - height[start:end].min())
-
-
 def _kmeans(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
+    found = min(_tries(points, n_clusters, seed, restarts), key=lambda tried: float(tried.inertia_))
+    return np.asarray(found.labels_)
+
+
+def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """The try that cuts the fewest links; one more of them starts from what the links merge."""
+    tries = [tried.labels_ for tried in _tries(points, n_clusters, seed, _RESTARTS)]
+    n_pieces = min(_PIECES * n_clusters, _MOST_PIECES, len(points) // _SMALLEST_PIECE)
+    if n_pieces > n_clusters:
+        numbers, pieces = np.unique(_one_kmeans(points, n_pieces, seed).labels_, return_inverse=True)
+        if len(numbers) > n_clusters:
+            together = merged(links_between(pieces, linked, len(numbers)), n_clusters)[pieces]
+            centres = np.stack([points[together == number].mean(axis=0) for number in range(n_clusters)])
+            tries.append(_one_kmeans(points, n_clusters, seed, centres).labels_)
+    near = linked[:, :_JUDGING_LINKS]
+    return np.asarray(max(tries, key=lambda found: modularity(links_between(found, near, n_clusters))))
+
+
+def _tries(points: Points, n_clusters: int, seed: int, restarts: int) -> Iterator[Any]:
+    """k-means from several starts; fewer where there are so many rows that each looks at batches."""
+    if len(points) < _MINI_BATCHES_FROM:
+        random = np.random.RandomState(seed)
+        return (_one_kmeans(points, n_clusters, random) for _ in range(restarts))
+    return (_one_kmeans(points, n_clusters, seed + attempt) for attempt in range(max(1, restarts // 3)))
+
+
+def _one_kmeans(points: Points, n_clusters: int, seed: Any, centres: Points | None = None) -> Any:
+    """One run, fitted, from k-means++ or from given centres (n_clusters, d)."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
+    start = "k-means++" if centres is None else centres
     if len(points) < _MINI_BATCHES_FROM:
-        return np.asarray(KMeans(n_clusters, n_init=restarts, random_state=seed).fit_predict(points))
-    tries = [
-        MiniBatchKMeans(n_clusters, batch_size=_BATCH, n_init=restarts, random_state=seed + attempt).fit(points)
-        for attempt in range(max(1, restarts // 3))
-    ]
-    return np.asarray(min(tries, key=lambda found: float(found.inertia_)).labels_)
+        return KMeans(n_clusters, init=start, n_init=1, random_state=seed).fit(points)
+    starts = _RESTARTS if centres is None else 1  # of which a first batch tells the best
+    few_by_few = MiniBatchKMeans(n_clusters, init=start, batch_size=_BATCH, n_init=starts, random_state=seed)
+    return few_by_few.fit(points)
 
 
 def _gmm(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
@@ -317,7 +245,17 @@ def _by_size(clusters: NDArray[Any]) -> Clusters:
     return numbers[np.searchsorted(names, clusters)]
 
 
-def _checked(points: ArrayLike) -> Points:
+def _linked(neighbors: tuple[ArrayLike, ArrayLike], n: int) -> NDArray[np.integer[Any]]:
+    """Each image's neighbours without itself, rows (n, k)."""
+    rows = np.asarray(neighbors[0])
+    fits = rows.ndim == 2 and len(rows) == n and np.issubdtype(rows.dtype, np.integer)
+    if not fits or (rows.size and not -1 <= rows.min() <= rows.max() < n):
+        raise SettingError(f"neighbors have the shape {rows.shape}, expected ({n}, k): row numbers below {n}")
+    return rows[:, 1:]
+
+
+def checked(points: ArrayLike) -> Points:
+    """Finite floats (n, d); SettingError when they are not."""
     given = np.asarray(points)
     rows: Points = np.ascontiguousarray(given, np.float32 if given.shape[:1] >= (_FITTED_FROM,) else np.float64)
     if rows.ndim != 2 or not rows.size:

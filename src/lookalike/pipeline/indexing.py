@@ -65,6 +65,13 @@ def known_neighbors(files: LibraryFolder, embeddings: str, *, average: bool) -> 
     return (rows, distances), facts
 
 
+def among(neighbors: Neighbors, rows: np.ndarray) -> Neighbors:
+    """The neighbours of some images, by their numbers among these; −1 where one is not among them."""
+    numbers = np.full(len(neighbors[0]) + 1, -1, np.int32)  # the last is found by −1
+    numbers[rows] = np.arange(len(rows), dtype=np.int32)
+    return numbers[neighbors[0][rows]], neighbors[1][rows]
+
+
 def kept_neighbors(files: LibraryFolder) -> Neighbors | None:
     """Rows int32 (n, k) and distances float32 (n, k), nearest first, itself first, mapped; None of an older library.
 

@@ -1,0 +1,106 @@
+"""How many clusters there seem to be."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_blobs
+
+from lookalike.errors import SettingError
+from lookalike.organize import choose_k, choosing
+
+
+def blobs(k, noise=0, sizes=None, seed=0):
+    points, truth = make_blobs(sizes or 600, 10, centers=None if sizes else k, cluster_std=1.5, random_state=seed)
+    return np.hstack([points, np.random.default_rng(seed).normal(scale=1.5, size=(len(points), noise))]), truth
+
+
+def nested(seed=0):
+    """Three heaps far apart, each of four blobs."""
+    rng = np.random.default_rng(seed)
+    heaps = np.repeat(rng.normal(size=(3, 6)) * 20, 4, axis=0)
+    return np.repeat(heaps + rng.normal(size=(12, 6)) * 4, 50, axis=0) + rng.normal(size=(600, 6))
+
+
+@pytest.mark.parametrize("noise", [0, 5])
+@pytest.mark.parametrize("k", [3, 8, 15])
+def test_chooses_the_number_of_blobs(k, noise):
+    choice = choose_k(blobs(k, noise=noise)[0])
+    assert choice.n_clusters == k
+    assert choice.n_clusters in set(choice.curve["k"])
+    assert choice.curve["silhouette"].between(-1, 1).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_chooses_close_to_it_when_sizes_differ_tenfold(seed):
+    points, _ = blobs(8, sizes=[300, 150, 80, 60, 40, 40, 30, 30], seed=seed)
+    assert 7 <= choose_k(points).n_clusters <= 8
+
+
+def test_is_not_content_with_the_coarsest_division():
+    choice = choose_k(nested())
+    best = choice.curve.loc[choice.curve["silhouette"].idxmax(), "k"]
+    assert best < 5
+    assert choice.n_clusters == 12
+
+
+def test_does_not_sit_at_the_limit():
+    flat = choose_k(np.random.default_rng(0).uniform(size=(500, 2)))
+    assert flat.n_clusters < flat.curve["k"].max()
+    levelling_off = pd.DataFrame(
+        {"k": range(2, 8), "silhouette": [0.1, 0.3, 0.4, 0.403, 0.405, 0.406], "spread": 0.001}
+    )
+    assert choosing._level(levelling_off) == 4
+
+
+def test_small_peaks_are_no_evidence():
+    heights = [0.3, 0.5, 0.4, 0.41, 0.39, 0.3]
+    curve = pd.DataFrame({"k": range(2, 8), "silhouette": heights, "spread": 0.001})
+    assert choosing._level(curve) == 3
+    assert choosing._level(curve.assign(silhouette=[0.3, 0.5, 0.4, 0.45, 0.39, 0.3])) == 5
+    assert choosing._level(curve.assign(silhouette=[0.3, 0.5, 0.4, 0.45, 0.39, 0.3], spread=0.03)) == 3
+    assert choosing._level(curve.assign(silhouette=[0.3, 0.7, 0.4, 0.45, 0.39, 0.3])) == 3
+
+
+def test_tries_what_it_is_told():
+    choice = choose_k(blobs(8)[0], k_range=[9, 4, 8, 4], method="ward")
+    assert choice.curve["k"].tolist() == [4, 8, 9]
+    assert choice.n_clusters == 8
+
+
+def test_large_collections_are_sampled_by_the_seed(monkeypatch):
+    points, _ = blobs(5)
+    monkeypatch.setattr(choosing, "_CLUSTERED", 300)
+    monkeypatch.setattr(choosing, "_JUDGED", 100)
+    first, again, other = (choose_k(points, seed=seed, k_range=range(2, 9)) for seed in (0, 0, 1))
+    assert first.n_clusters == again.n_clusters == other.n_clusters == 5
+    assert first.curve.equals(again.curve)
+    assert not first.curve.equals(other.curve)
+    assert (first.curve["spread"] > 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 10])
+def test_chooses_among_a_handful(n):
+    points = np.random.default_rng(0).normal(size=(n, 3))
+    choice = choose_k(points)
+    assert choice.n_clusters == 1 if n < 4 else 2 <= choice.n_clusters < n
+    assert choose_k(points * 0).n_clusters == 1
+    assert list(choice.curve.columns) == ["k", "silhouette", "spread"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"k_range": [1, 2]}, "expected numbers from 2 to 19"),
+        ({"k_range": [20]}, "expected numbers from 2 to 19"),
+        ({"method": "hdbscan"}, "expected one of kmeans, gmm, ward"),
+    ],
+)
+def test_errors_say_what_was_expected(settings, message):
+    with pytest.raises(SettingError, match=message):
+        choose_k(np.random.default_rng(0).normal(size=(20, 3)), **settings)
+
+
+def test_progress_counts_the_numbers_tried():
+    calls = []
+    choose_k(blobs(3)[0], k_range=[2, 3, 5], progress=lambda *call: calls.append(call))
+    assert calls == [("cluster", tried, 3, f"trying {k}") for tried, k in enumerate([2, 3, 5])]

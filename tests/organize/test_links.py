@@ -1,0 +1,53 @@
+"""Links of the neighbours' graph: how many clusters cut, and the pieces that they bring together."""
+
+import numpy as np
+import pytest
+
+from lookalike.organize import links
+from lookalike.organize.links import links_between, merged, modularity
+
+
+@pytest.mark.parametrize("block", [3, 50_000])
+def test_links_are_counted_from_both_ends(block, monkeypatch):
+    monkeypatch.setattr(links, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    clusters, neighbors = rng.integers(0, 4, 20).astype(np.int32), rng.integers(-1, 20, (20, 5)).astype(np.int32)
+    expected = np.zeros((4, 4))
+    for of, near in enumerate(neighbors):
+        for to in near[near >= 0]:
+            expected[clusters[of], clusters[to]] += 1
+            expected[clusters[to], clusters[of]] += 1
+    np.testing.assert_array_equal(links_between(clusters, neighbors, 4), expected)
+    assert (neighbors < 0).any()
+
+
+def test_modularity_is_that_of_the_literature():
+    # Two triangles joined by one link: 14 ends, 7 of either; 6 of 7 links within: 6/7 - 2 * (1/2)^2.
+    assert modularity(np.array([[6.0, 1.0], [1.0, 6.0]])) == pytest.approx(6 / 7 - 1 / 2)
+    assert modularity(np.full((2, 2), 5.0)) == 0  # as if drawn at random
+    assert modularity(np.array([[0.0, 3.0], [3.0, 0.0]])) == -0.5
+    assert modularity(np.zeros((3, 3))) == 0
+
+
+def test_merges_what_has_most_links_for_its_size():
+    between = np.array([[90.0, 0, 8, 4], [0, 90, 0, 1], [8, 0, 300, 5], [4, 1, 5, 10]])
+    # 0 and 2 share most links, but 3 is so small that its 4 with 0 are more.
+    assert merged(between, 4).tolist() == [0, 1, 2, 3]
+    assert merged(between, 3).tolist() == [0, 1, 2, 0]
+    assert merged(between, 2).tolist() == [0, 1, 0, 0]
+    assert merged(between, 1).tolist() == [0, 0, 0, 0]
+
+
+def test_merging_does_not_depend_on_the_order_of_the_pieces():
+    rng = np.random.default_rng(1)
+    between = rng.integers(0, 50, (30, 30)).astype(float)
+    between += between.T
+    order = rng.permutation(30)
+    found, shuffled = merged(between, 7), merged(between[np.ix_(order, order)], 7)
+    assert len(np.unique(found)) == 7
+    together = found[:, None] == found
+    np.testing.assert_array_equal(together[np.ix_(order, order)], shuffled[:, None] == shuffled)
+
+
+def test_pieces_without_links_are_merged_as_well():
+    assert merged(np.zeros((5, 5)), 2).tolist() == [0, 0, 0, 0, 1]
