@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tuple[bool, dict[str, float]]]:
-    """The scores of one build, of its embeddings as the model makes them and averaged, and the seconds of its stages."""
+    """The scores of one build, of its embeddings as the model makes them and averaged, and its seconds."""
     settings = {"model": model, "random_state": seed, "minutes": options.minutes, "projection": "pca"}
     if model in NETWORKS:
         settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
@@ -62,7 +62,7 @@ def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tup
         library.cluster(n_clusters=len(classes), space="manifold")
         drawn = {"rmse": drawing_error(library)} if library.model.decodes else {}
         clusters = cluster_scores(library.clusters, codes)
-        spent = {"train": float(library.seconds()["train"]), "seconds": float(sum(library.seconds().values()))}
+        spent = {"train": float(library.seconds()["train"]), "seconds": float(library.seconds()["total"])}
         for averaged, embeddings, nearest in (
             (False, library.unaveraged, library.neighbors[0]),
             (True, library.embeddings, found_neighbors(library)),
