@@ -2,11 +2,13 @@
 
 python benchmarks/quality/runs.py                 # every set's table, as Markdown
 python benchmarks/quality/runs.py clothing        # one set's
+python benchmarks/quality/runs.py --write         # into README.md, under the headings that are named like the sets
 """
 
 import argparse
 import datetime
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +33,13 @@ SCORES = {
 def keep(folder_set: str, model: str, seed: int, run: Mapping[str, Any], **settings: Any) -> None:
     """Appends a run with what it was made by, and prints it."""
     found = {key: round(value, 4) for key, value in run.items() if isinstance(value, float)}
-    made_by = {"date": str(datetime.date.today()), "commit": commit(), "generation": GENERATION, **settings}
+    made_by = {
+        "date": str(datetime.date.today()),
+        "commit": commit(),
+        "generation": GENERATION,
+        "links": True,
+        **settings,
+    }
     line = {"set": folder_set, "model": model, "seed": seed, **made_by, **found}
     with RESULTS.open("a") as results:
         print(json.dumps(line), file=results)
@@ -52,7 +60,7 @@ def table(folder_set: str) -> str:
     Search with embeddings that are averaged with those around them has a row of its own.
 
     Where the meaning of the default's settings has changed (`GENERATION`), runs of it and of ``siamese`` before do not
-    count.
+    count. ACC with a † is of clusters from before links between neighbours counted ("links").
     """
     runs = pd.read_json(RESULTS, lines=True)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
@@ -68,7 +76,7 @@ def table(folder_set: str) -> str:
         cells = [
             model,
             len(of_model),
-            *(spread(of_model[key]) for key in scores),
+            *(spread(of_model[key]) + "†" * (key == "acc" and not of_model["links"].eq(True).all()) for key in scores),
             "" if drawn != drawn else f"{drawn:.1f}",
             "" if train != train else f"{train:.0f}",
         ]
@@ -82,11 +90,26 @@ def spread(values: "pd.Series") -> str:
     return mean if len(values) == 1 else f"{mean} ± {values.std(ddof=0):.3f}".replace("± 0", "± ")
 
 
+def write(sets: list[str]) -> None:
+    """Puts the tables into README.md in place of those that are there."""
+    page = RESULTS.with_name("README.md")
+    text = page.read_text()
+    for folder_set in sets:
+        old = re.compile(rf"(?<=^## {re.escape(folder_set)}\n\n)(\|.*\n)+", re.MULTILINE)
+        text = old.sub(lambda _, name=folder_set: table(name) + "\n", text)
+    page.write_text(text)
+
+
 def main() -> None:
-    """Prints the tables."""
+    """Prints the tables, or writes them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*")
-    sets = parser.parse_args().sets or list(pd.read_json(RESULTS, lines=True)["set"].unique())
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    sets = options.sets or list(pd.read_json(RESULTS, lines=True)["set"].unique())
+    if options.write:
+        write(sets)
+        return
     for folder_set in sets:
         print(f"## {folder_set}\n\n{table(folder_set)}\n")
 
