@@ -60,7 +60,8 @@ def clustered(points: np.ndarray, codes: np.ndarray, n_clusters: int) -> list[fl
     neighbors = search.find_neighbors(points, 91)[0]
     found = []
     for seed in SEEDS:
-        clusters = organize.cluster(organize.manifold(points, seed=seed, neighbors=neighbors), n_clusters, seed=seed)
+        manifold = organize.manifold(points, seed=seed, neighbors=neighbors)
+        clusters = organize.cluster(manifold, n_clusters, seed=seed, neighbors=neighbors[0])
         scores = cluster_scores(clusters, codes)
         found.append([scores["acc"], scores["nmi"]])
     return list(np.mean(found, axis=0))

@@ -17,7 +17,7 @@ import lookalike
 from lookalike import organize
 from lookalike.library import LibraryFolder
 from lookalike.organize import clustering
-from lookalike.organize.links import links_between, merged, modularity
+from lookalike.organize.links import links_between, modularity
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.scoring import cluster_scores
 
@@ -51,30 +51,23 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
     kept = files.has("manifold")
     points = files.array("manifold", "manifold") if kept else organize.manifold(library.unaveraged, seed=seed)
     points = clustering.checked(points)
-    drawn = list(clustering._tries(points, k, seed, 10))
+    with clustering.repeatably():
+        drawn = list(clustering._tries(points, k, seed, clustering._RESTARTS))
+        merged = {n: clustering._from_merged(points, k, seed, neighbors[:, :n]) for n in LINKS}
     plain = [tried.labels_ for tried in drawn]
-    from_merged = {n: started(points, neighbors[:, :n], k, seed) for n in LINKS}
     found = {"least inertia": plain[int(np.argmin([tried.inertia_ for tried in drawn]))]}
-    found |= {f"merged by {n}": clusters for n, clusters in from_merged.items()}
+    found |= {f"merged by {n}": tried.labels_ for n, started in merged.items() for tried in started}
     for n in LINKS:
-        for added, tries in {"": plain, ", merged by 90": [*plain, from_merged[90]]}.items():
-            links = [links_between(clusters, neighbors[:, :n], k) for clusters in tries]
-            found[f"modularity, {n}{added}"] = tries[int(np.argmax([modularity(one) for one in links]))]
-            found[f"normalised cut, {n}{added}"] = tries[int(np.argmin([cut(one) for one in links]))]
+        for added, tries in {"": plain, ", merged by 90": [*plain, *(tried.labels_ for tried in merged[90])]}.items():
+            near = neighbors[:, :n]
+            found[f"modularity, {n}{added}"] = max(tries, key=lambda clusters, near=near: modularity(clusters, near, k))
+            found[f"normalised cut, {n}{added}"] = min(tries, key=lambda clusters, near=near: cut(clusters, near, k))
     return found
 
 
-def started(points: np.ndarray, neighbors: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """What comes of a start from merged pieces."""
-    n_pieces = min(clustering._PIECES * k, len(points) // clustering._SMALLEST_PIECE)
-    pieces = clustering._one_kmeans(points, n_pieces, seed).labels_
-    together = merged(links_between(pieces, neighbors, n_pieces), k)[pieces]
-    centres = np.stack([points[together == number].mean(axis=0) for number in range(k)])
-    return clustering._one_kmeans(points, k, seed, centres).labels_
-
-
-def cut(links: np.ndarray) -> float:
+def cut(clusters: np.ndarray, neighbors: np.ndarray, k: int) -> float:
     """Mean share of a cluster's links that leave it."""
+    links = links_between(clusters, neighbors, k)
     return float(1 - (np.diag(links) / np.maximum(links.sum(axis=1), 1)).mean())
 
 

@@ -50,7 +50,7 @@ def main() -> None:
                     True: search_scores(nearest, averaged, labels),
                 }
             points = organize.manifold(described, seed=seed, neighbors=neighbors)
-            clusters = organize.cluster(points, int(labels.max()) + 1, seed=seed, neighbors=neighbors)
+            clusters = organize.cluster(points, int(labels.max()) + 1, seed=seed, neighbors=neighbors[0])
             for average, scores in searched.items():
                 run = {**scores, **cluster_scores(clusters, labels)}
                 keep(options.name or options.folder.name, name, seed, run, averaged=average)

@@ -139,7 +139,7 @@ class Bench:
 
     def clusters(self, method):
         """Clusters by a method, against those that were drawn."""
-        found = organize.cluster(self.points, CLUSTERS, method, neighbors=self.neighbors)
+        found = organize.cluster(self.points, CLUSTERS, method, neighbors=self.neighbors[0])
         return f"NMI {metrics.normalized_mutual_information(found, self.labels):.3f}"
 
     def kept(self, layout):

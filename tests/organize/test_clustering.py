@@ -86,7 +86,7 @@ def islands(n=50):
     points = np.repeat([[0.0], [3.0], [5.5], [10.0]], n, axis=0) + rng.normal(scale=0.2, size=(4 * n, 1))
     near = np.stack([rng.choice(np.flatnonzero(groups == group), 31, replace=False) for group in groups])
     near[:, 0] = np.arange(len(points))
-    return points, groups, (near, np.zeros(near.shape))
+    return points, groups, near
 
 
 def test_links_bring_islands_together(monkeypatch):
@@ -103,18 +103,20 @@ def test_links_choose_among_the_tries(monkeypatch):
     points, _, neighbors = islands()
     monkeypatch.setattr(clustering, "_MOST_PIECES", 0)
     right, wrong = np.repeat([0, 0, 1, 2], 50), np.repeat([1, 0, 0, 2], 50)
-    tries = [SimpleNamespace(labels_=found) for found in (wrong, right, wrong)]
+    tries = [SimpleNamespace(labels_=found, inertia_=float(far)) for far, found in enumerate((wrong, right, wrong))]
     monkeypatch.setattr(clustering, "_tries", lambda *_: tries)
     assert cluster(points, 3, neighbors=neighbors).tolist() == right.tolist()
-    elsewhere = np.where(neighbors[0] // 50 == np.arange(200)[:, None] // 50, neighbors[0], -1)  # to no other island
+    elsewhere = np.where(neighbors // 50 == np.arange(200)[:, None] // 50, neighbors, -1)  # to no other island
     elsewhere[50:100, 1:21] = np.arange(100, 120)
-    assert cluster(points, 3, neighbors=(elsewhere, neighbors[1])).tolist() == wrong.tolist()
+    assert cluster(points, 3, neighbors=elsewhere).tolist() == wrong.tolist()
+    unlinked = np.arange(200)[:, None]
+    assert cluster(points, 3, neighbors=unlinked).tolist() == wrong.tolist(), "then the least inertia decides"
 
 
 def test_the_same_links_give_the_same_clusters():
     points, _ = blobs(9, spread=4)
     near = np.argsort(((points[:, None] - points) ** 2).sum(axis=2), axis=1)[:, :40]
-    first, again = (cluster(points, 9, seed=3, neighbors=(near, near)) for _ in range(2))
+    first, again = (cluster(points, 9, seed=3, neighbors=near) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert len(np.unique(first)) == 9
 
@@ -138,7 +140,7 @@ def test_a_handful_of_images(n, method, kind):
     rows = {"different": np.arange(n), "in pairs": np.arange(n) // 2, "identical": np.zeros(n, int)}[kind]
     points = np.random.default_rng(0).normal(size=(10, 3))[rows]
     nearest = np.argsort(((points[:, None] - points) ** 2).sum(axis=2), axis=1, kind="stable")
-    for k, neighbors in itertools.product({1, (n + 1) // 2, n}, (None, (nearest, nearest), (nearest[:, :1],) * 2)):
+    for k, neighbors in itertools.product({1, (n + 1) // 2, n}, (None, nearest, nearest[:, :1])):
         clusters = cluster(points, k, method, neighbors=neighbors)
         assert clusters.shape == (n,)
         assert clusters.max() < k or method == "hdbscan"
@@ -167,9 +169,9 @@ def test_typical_images_are_nearest_to_the_centre():
         (lambda points: cluster(points, 2, "dbscan"), "expected one of kmeans, gmm, ward, hdbscan"),
         (lambda points: cluster(points * np.inf, 2), "NaN or infinity"),
         (lambda points: cluster(points[0], 2), r"expected \(n, d\)"),
-        (lambda points: cluster(points, 2, neighbors=([[0, 1]], None)), r"\(1, 2\), expected \(20, k\)"),
-        (lambda points: cluster(points, 2, neighbors=([[20]] * 20, None)), "row numbers below 20"),
-        (lambda points: cluster(points, 2, neighbors=([[0.5]] * 20, None)), "row numbers below 20"),
+        (lambda points: cluster(points, 2, neighbors=[[0, 1]]), r"\(1, 2\), expected \(20, k\)"),
+        (lambda points: cluster(points, 2, neighbors=[[20]] * 20), "row numbers below 20"),
+        (lambda points: cluster(points, 2, neighbors=[[0.5]] * 20), "row numbers below 20"),
         (lambda points: typical(points, [0, 1]), r"expected \(20,\)"),
         (lambda points: typical(points, np.zeros(20, int), 0), "n is 0"),
     ],

@@ -18,15 +18,19 @@ def test_links_are_counted_from_both_ends(block, monkeypatch):
             expected[clusters[of], clusters[to]] += 1
             expected[clusters[to], clusters[of]] += 1
     np.testing.assert_array_equal(links_between(clusters, neighbors, 4), expected)
+    shares = expected / expected.sum()
+    by_hand = np.trace(shares) - np.square(shares.sum(axis=1)).sum()
+    assert modularity(clusters, neighbors, 4) == pytest.approx(by_hand, abs=1e-12)
     assert (neighbors < 0).any()
 
 
 def test_modularity_is_that_of_the_literature():
-    # Two triangles joined by one link: 14 ends, 7 of either; 6 of 7 links within: 6/7 - 2 * (1/2)^2.
-    assert modularity(np.array([[6.0, 1.0], [1.0, 6.0]])) == pytest.approx(6 / 7 - 1 / 2)
-    assert modularity(np.full((2, 2), 5.0)) == 0  # as if drawn at random
-    assert modularity(np.array([[0.0, 3.0], [3.0, 0.0]])) == -0.5
-    assert modularity(np.zeros((3, 3))) == 0
+    # Two triangles joined by one link: 14 ends, 7 of either; 12 of 14 within.
+    near = np.array([[1, 2, -1], [2, -1, 3], [-1, -1, -1], [4, 5, -1], [5, -1, -1], [-1, -1, -1]])
+    assert modularity(np.array([0, 0, 0, 1, 1, 1]), near, 2) == pytest.approx(6 / 7 - 1 / 2)
+    assert modularity(np.array([0, 1, 0, 1]), np.array([[1, 2], [0, 3], [3, 0], [2, 1]]), 2) == 0
+    assert modularity(np.array([0, 1]), np.array([[1], [0]]), 2) == -0.5
+    assert modularity(np.zeros(3, int), np.full((3, 2), -1), 1) == 0
 
 
 def test_merges_what_has_most_links_for_its_size():
@@ -51,3 +55,23 @@ def test_merging_does_not_depend_on_the_order_of_the_pieces():
 
 def test_pieces_without_links_are_merged_as_well():
     assert merged(np.zeros((5, 5)), 2).tolist() == [0, 0, 0, 0, 1]
+
+
+def test_merging_is_what_it_says_step_by_step():
+    rng = np.random.default_rng(2)
+    between = rng.poisson(0.5, (40, 40)) + np.triu(rng.uniform(0, 0.01, (40, 40)))  # no ties
+    between = between + between.T
+    groups = [[piece] for piece in range(40)]
+    while len(groups) > 9:
+        ends = [between[group].sum() for group in groups]
+        pairs = [(a, b) for a in range(len(groups)) for b in range(a)]
+        a, b = max(
+            pairs,
+            key=lambda pair: between[np.ix_(*(groups[one] for one in pair))].sum() / (ends[pair[0]] * ends[pair[1]]),
+        )
+        groups[b] += groups.pop(a)
+    expected = np.zeros(40, int)
+    for number, group in enumerate(groups):
+        expected[group] = number
+    found = merged(between, 9)
+    np.testing.assert_array_equal(found[:, None] == found, expected[:, None] == expected)

@@ -41,7 +41,9 @@ class Commands(typer.core.TyperGroup):
         except (KeyboardInterrupt, Exception) as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
                 if hasattr(error, "message"):
-                    error.message = error.message.removeprefix("Value error, ")  # what pydantic puts before typer's words
+                    error.message = error.message.removeprefix(
+                        "Value error, "
+                    )  # what pydantic puts before typer's words
                 raise
             if debug:
                 traceback.print_exc(file=sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.errors import SettingError
-from lookalike.organize.links import links_between, merged, modularity
+from lookalike.organize.links import Rows, links_between, merged, modularity
 from lookalike.organize.sampling import drawn
 
 Points = NDArray[np.floating[Any]]
@@ -36,15 +36,16 @@ def cluster(
     method: str = "kmeans",
     *,
     seed: int = 0,
-    neighbors: tuple[ArrayLike, ArrayLike] | None = None,
+    neighbors: ArrayLike | None = None,
 ) -> Clusters:
     """Sort images into clusters.
 
     `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 100,000 rows on in mini
-    batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours, the best is that which cuts the fewest of
-    the links to the 20 nearest (by modularity; Newman, PRE 2004) and not that which lies closest around its centres,
-    and there is one more start: three times as many pieces, merged by all their links. For in a `manifold` or a map
-    one group can be several islands, and how far these are from each other means nothing.
+    batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours, the best is that whose clusters hold more of
+    the links to the 20 nearest than chance would (modularity; Newman, PRE 2004), not that which lies closest around
+    its centres; and unless clusters are tiny (fewer than 10 images, on average) or thousands there is one more start:
+    three times as many pieces, merged by all their links. For in a `manifold` one group can be several islands, and
+    how far these are from each other means nothing.
 
     `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can support. `ward`
     merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above 20,000 rows it
@@ -60,8 +61,8 @@ def cluster(
         method: "kmeans", "gmm", "ward" or "hdbscan".
         seed: of the restarts and samples; `ward` up to 20,000 rows and `hdbscan` below 50,000 are the same for every
             seed.
-        neighbors: of each image in the embedding, as in `project`: row numbers (n, k) and distances (n, k), nearest
-            first, each row's own number first; −1 for one that is not among these images. Only `kmeans` uses them.
+        neighbors: each image's nearest in the embedding: row numbers (n, k), nearest first, its own number first; −1
+            for one that is not among these images. Only `kmeans` uses them.
 
     Returns:
         int32 (n,): 0 is the largest cluster, equal sizes go by their first row; −1 is none (`hdbscan` only).
@@ -71,15 +72,16 @@ def cluster(
             that do not fit.
     """
     rows = checked(points)
+    linked = None if neighbors is None else _linked(neighbors, len(rows))
     if method not in _METHODS:
         raise SettingError(f"cluster method {method!r} is unknown, expected one of {', '.join(_METHODS)}")
     if method != "hdbscan" and not 1 <= n_clusters <= len(rows):
         raise SettingError(f"n_clusters is {n_clusters}, expected 1 to {len(rows)}, the number of images")
     if n_clusters == 1 and method != "hdbscan":
         return np.zeros(len(rows), np.int32)
-    with _repeatably():
-        if method == "kmeans" and neighbors is not None:
-            return _by_size(_kmeans_by_links(rows, int(n_clusters), seed, _linked(neighbors, len(rows))))
+    with repeatably():
+        if method == "kmeans" and linked is not None:
+            return _by_size(_kmeans_by_links(rows, int(n_clusters), seed, linked))
         return _by_size(_METHODS[method](rows, int(n_clusters), seed, _RESTARTS))
 
 
@@ -118,18 +120,25 @@ def _kmeans(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArra
     return np.asarray(found.labels_)
 
 
-def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: NDArray[np.integer[Any]]) -> NDArray[Any]:
-    """The try that cuts the fewest links; one more of them starts from what the links merge."""
-    tries = [tried.labels_ for tried in _tries(points, n_clusters, seed, _RESTARTS)]
-    n_pieces = min(_PIECES * n_clusters, _MOST_PIECES, len(points) // _SMALLEST_PIECE)
-    if n_pieces > n_clusters:
-        numbers, pieces = np.unique(_one_kmeans(points, n_pieces, seed).labels_, return_inverse=True)
-        if len(numbers) > n_clusters:
-            together = merged(links_between(pieces, linked, len(numbers)), n_clusters)[pieces]
-            centres = np.stack([points[together == number].mean(axis=0) for number in range(n_clusters)])
-            tries.append(_one_kmeans(points, n_clusters, seed, centres).labels_)
+def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: Rows) -> NDArray[Any]:
+    """The try whose clusters hold most links; one more of them starts from what the links merge."""
+    tries = [*_tries(points, n_clusters, seed, _RESTARTS), *_from_merged(points, n_clusters, seed, linked)]
     near = linked[:, :_JUDGING_LINKS]
-    return np.asarray(max(tries, key=lambda found: modularity(links_between(found, near, n_clusters))))
+    held = [(modularity(tried.labels_, near, n_clusters), -float(tried.inertia_)) for tried in tries]
+    return np.asarray(tries[held.index(max(held))].labels_)
+
+
+def _from_merged(points: Points, n_clusters: int, seed: int, linked: Rows) -> list[Any]:
+    """A run that starts from what links have merged; none where there are too few rows, or different ones, for it."""
+    n_pieces = min(_PIECES * n_clusters, _MOST_PIECES, len(points) // _SMALLEST_PIECE)
+    if n_pieces <= n_clusters:
+        return []
+    numbers, pieces = np.unique(_one_kmeans(points, n_pieces, seed).labels_, return_inverse=True)
+    if len(numbers) <= n_clusters:
+        return []
+    together = merged(links_between(pieces, linked, len(numbers)), n_clusters)[pieces]
+    centres = np.stack([points[together == number].mean(axis=0) for number in range(n_clusters)])
+    return [_one_kmeans(points, n_clusters, seed, centres)]
 
 
 def _tries(points: Points, n_clusters: int, seed: int, restarts: int) -> Iterator[Any]:
@@ -245,9 +254,9 @@ def _by_size(clusters: NDArray[Any]) -> Clusters:
     return numbers[np.searchsorted(names, clusters)]
 
 
-def _linked(neighbors: tuple[ArrayLike, ArrayLike], n: int) -> NDArray[np.integer[Any]]:
+def _linked(neighbors: ArrayLike, n: int) -> Rows:
     """Each image's neighbours without itself, rows (n, k)."""
-    rows = np.asarray(neighbors[0])
+    rows = np.asarray(neighbors)
     fits = rows.ndim == 2 and len(rows) == n and np.issubdtype(rows.dtype, np.integer)
     if not fits or (rows.size and not -1 <= rows.min() <= rows.max() < n):
         raise SettingError(f"neighbors have the shape {rows.shape}, expected ({n}, k): row numbers below {n}")
@@ -266,7 +275,7 @@ def checked(points: ArrayLike) -> Points:
 
 
 @contextmanager
-def _repeatably() -> Iterator[None]:
+def repeatably() -> Iterator[None]:
     """One OpenMP thread, for the sums of several come in any order; and no advice a user cannot follow."""
     from threadpoolctl import threadpool_limits
 

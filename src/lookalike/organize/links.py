@@ -1,58 +1,60 @@
-"""What the graph of nearest neighbours says of clusters: how many links they cut, and which pieces belong together.
+"""What the graph of nearest neighbours says of clusters: whether they hold its links, and which pieces belong together.
 
 A link joins an image to each of its nearest neighbours, and counts at both of its ends.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 50_000  # images whose links are counted at once
-Links = NDArray[np.float64]
+Rows = NDArray[np.integer[Any]]
 
 
-def links_between(clusters: NDArray[np.integer[Any]], neighbors: NDArray[np.integer[Any]], n_clusters: int) -> Links:
-    """How many links run between clusters.
+def modularity(clusters: Rows, neighbors: Rows, n_clusters: int) -> float:
+    """By how much more of all links lie within clusters than if they were drawn at random (Newman, PRE 2004).
 
     Args:
         clusters: integers (n,), 0 to n_clusters - 1.
         neighbors: each image's nearest, itself left out: rows (n, k), any order; −1 is no neighbour.
-        n_clusters: how many there are.
+        n_clusters: how many clusters there are.
 
     Returns:
-        float64 (n_clusters, n_clusters), symmetric; those within a cluster, counted twice, in the diagonal.
+        −0.5 to 1; larger is better. 0 is chance, also where there are no links.
     """
-    to = np.append(clusters, n_clusters).astype(np.int64)  # −1 finds the last, which is no cluster
-    counts = np.zeros(n_clusters * (n_clusters + 1), np.int64)
-    for start in range(0, len(clusters), _BLOCK):
-        near = neighbors[start : start + _BLOCK]
-        pairs = to[start : start + len(near), None] * (n_clusters + 1) + to[near]
-        counts += np.bincount(pairs.ravel(), minlength=len(counts))
-    directed = counts.reshape(n_clusters, n_clusters + 1)[:, :-1].astype(np.float64)
+    within, ends = 0, np.zeros(n_clusters, np.int64)
+    for of, to in _ends(clusters, neighbors):
+        within += 2 * int(np.count_nonzero(of == to))
+        ends += np.bincount(of, minlength=n_clusters) + np.bincount(to, minlength=n_clusters)
+    total = int(ends.sum())
+    return float(within / total - np.square(ends / total).sum()) if total else 0.0
+
+
+def links_between(pieces: Rows, neighbors: Rows, n_pieces: int) -> NDArray[np.float64]:
+    """How many links run between pieces.
+
+    Args:
+        pieces: integers (n,), 0 to n_pieces - 1.
+        neighbors: as in `modularity`.
+        n_pieces: how many there are; memory grows with its square.
+
+    Returns:
+        float64 (n_pieces, n_pieces), symmetric; those within a piece, counted at both ends, in the diagonal.
+    """
+    counts = np.zeros(n_pieces**2, np.int64)
+    for of, to in _ends(pieces, neighbors):
+        counts += np.bincount(of * n_pieces + to, minlength=n_pieces**2)
+    directed = counts.reshape(n_pieces, n_pieces).astype(np.float64)
     return directed + directed.T
 
 
-def modularity(links: Links) -> float:
-    """By how much more of all links lie within clusters than if they were drawn at random (Newman, PRE 2004).
-
-    Args:
-        links: what `links_between` returns.
-
-    Returns:
-        −0.5 to 1; larger is better, 0 is chance, also where there are no links.
-    """
-    total = links.sum()
-    if not total:
-        return 0.0
-    return float(np.trace(links) / total - np.square(links.sum(axis=1) / total).sum())
-
-
-def merged(links: Links, n_clusters: int) -> NDArray[np.int64]:
+def merged(links: NDArray[np.float64], n_clusters: int) -> NDArray[np.int64]:
     """Merge pieces until so many are left, always the two that have most links for their size.
 
     That is average linkage on the graph: the links between two, divided by the product of the links that either has.
-    What lies apart only in a layout, and not in the graph, comes together.
+    What lies apart only in a layout, and not in the graph, comes together. Time grows with the square of the pieces.
 
     Args:
         links: of the pieces, as `links_between` returns them: float64 (n_pieces, n_pieces).
@@ -65,8 +67,10 @@ def merged(links: Links, n_clusters: int) -> NDArray[np.int64]:
     members = np.arange(len(links))
     near = between / np.maximum(np.outer(ends, ends), 1.0)
     np.fill_diagonal(near, -1.0)
+    partner, best = near.argmax(axis=1), near.max(axis=1)
     for _ in range(len(links) - n_clusters):
-        kept, gone = sorted(np.unravel_index(int(near.argmax()), near.shape))
+        first = int(best.argmax())
+        kept, gone = sorted((first, int(partner[first])))
         between[kept] += between[gone]
         between[:, kept] += between[:, gone]
         ends[kept] += ends[gone]
@@ -75,4 +79,17 @@ def merged(links: Links, n_clusters: int) -> NDArray[np.int64]:
         left = near[kept] >= 0
         left[kept] = False
         near[kept, left] = near[left, kept] = between[kept, left] / np.maximum(ends[kept] * ends[left], 1.0)
+        nearer = near[:, kept] > best
+        partner[nearer], best[nearer] = kept, near[nearer, kept]
+        stale = np.flatnonzero((partner == kept) | (partner == gone) | (members == kept))
+        partner[stale], best[stale] = near[stale].argmax(axis=1), near[stale].max(axis=1)
     return np.unique(members, return_inverse=True)[1]
+
+
+def _ends(clusters: Rows, neighbors: Rows) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The clusters at the two ends of each link, some images' links at a time."""
+    to = np.append(clusters, -1).astype(np.int64)  # −1 finds the last
+    for start in range(0, len(clusters), _BLOCK):
+        found = to[neighbors[start : start + _BLOCK]]
+        there = found >= 0
+        yield np.broadcast_to(to[start : start + len(found), None], found.shape)[there], found[there]

@@ -128,8 +128,8 @@ def _scores_by(library: Library, labels: str) -> dict[str, float]:
     """Against labels; the clusters that are scored are as many as there are labels, and not kept."""
     codes, classes = label_codes(labels, library.file_names)
     settings, points = library.settings, _clustered(library)
-    k, neighbors = min(len(classes), len(points)), library.neighbors if settings.space == "manifold" else None
-    clusters = organize.cluster(points, k, settings.method, seed=settings.random_state, neighbors=neighbors)
+    k, nearest = min(len(classes), len(points)), library.neighbors[0] if settings.linked else None
+    clusters = organize.cluster(points, k, settings.method, seed=settings.random_state, neighbors=nearest)
     found = {**search_scores(found_neighbors(library), library.embeddings, codes), **cluster_scores(clusters, codes)}
     return {name: found[name] for name in LABELLED}
 

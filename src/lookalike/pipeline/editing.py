@@ -17,7 +17,7 @@ import numpy as np
 from lookalike import organize
 from lookalike.errors import LibraryError, SettingError
 from lookalike.library import LibraryFolder, fingerprint
-from lookalike.pipeline.indexing import Neighbors, kept_neighbors
+from lookalike.pipeline.indexing import Neighbors, among, kept_neighbors
 from lookalike.pipeline.settings import SPACES
 from lookalike.search import ExactIndex
 
@@ -321,8 +321,10 @@ class Editing:
             state.check(cluster)
             stage = SPACES[str(self._files.facts("clusters")["space"])]
             stage = stage if self._files.has(stage) else "embeddings"
-            points = np.array(self._files.array(stage, stage)[state.clusters == cluster])
-            return split(state, cluster, organize.cluster(points, n_clusters))
+            members = np.flatnonzero(state.clusters == cluster)
+            points, known = np.array(self._files.array(stage, stage)[members]), kept_neighbors(self._files)
+            nearest = among(known[0], members) if known and stage == "manifold" else None
+            return split(state, cluster, organize.cluster(points, n_clusters, neighbors=nearest))
 
         return self._edit(f"split cluster {cluster} into {n_clusters}", divide)
 

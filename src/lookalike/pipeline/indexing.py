@@ -57,19 +57,22 @@ def made_from(embeddings: str, *, average: bool) -> str:
 
 
 def known_neighbors(files: LibraryFolder, embeddings: str, *, average: bool) -> Found | None:
-    """What can be taken over where the library has the same embeddings' neighbours, and only averages otherwise."""
-    if not files.has("index", made_from(embeddings, average=not average)) or not is_usable(files):
+    """The neighbours that the library has of these very embeddings, where only ``average`` has changed; else None."""
+    same = files.has("index", made_from(embeddings, average=not average)) and is_usable(files)
+    kept = kept_neighbors(files) if same else None
+    if kept is None:
         return None
-    rows, distances = (np.array(files.array(name, "index")) for name in ("neighbors", "distances"))
+    rows, distances = (np.array(part) for part in kept)
     facts = {key: value for key, value in files.facts("index").items() if key.startswith("neighbors")}
     return (rows, distances), facts
 
 
-def among(neighbors: Neighbors, rows: np.ndarray) -> Neighbors:
-    """The neighbours of some images, by their numbers among these; −1 where one is not among them."""
-    numbers = np.full(len(neighbors[0]) + 1, -1, np.int32)  # the last is found by −1
+def among(nearest: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The neighbours (n, k) of some images, by their numbers among these; −1 where one is not among them."""
+    numbers = np.full(len(nearest) + 1, -1, np.int32)  # the last is found by −1
     numbers[rows] = np.arange(len(rows), dtype=np.int32)
-    return numbers[neighbors[0][rows]], neighbors[1][rows]
+    found: np.ndarray = numbers[nearest[rows]]
+    return found
 
 
 def kept_neighbors(files: LibraryFolder) -> Neighbors | None:

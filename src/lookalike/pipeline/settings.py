@@ -64,6 +64,11 @@ class Settings:
             if value is not None and (not isinstance(value, (int, float)) or not value > 0):
                 raise SettingError(f"{name}={value!r} must be a number above 0")
 
+    @property
+    def linked(self) -> bool:
+        """Whether clusters go by links between neighbours, too: k-means in the manifold, where distances mislead."""
+        return self.space == "manifold" and self.method == "kmeans"
+
     @classmethod
     def merged(cls, kept: dict[str, Any], given: dict[str, Any]) -> "Settings":
         """Those of an earlier run, overridden by those given now; SettingError for a name that is no setting."""

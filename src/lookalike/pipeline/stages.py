@@ -211,21 +211,21 @@ class Stages:
         if chosen.space == "manifold":
             self.manifold()
         stage = SPACES[chosen.space]
-        linked = chosen.space == "manifold" and chosen.method == "kmeans"
         made_from = fingerprint(
             *(self._upstream(stage), chosen.space, chosen.n_clusters, chosen.method, chosen.random_state),
-            *(["links"] if linked else []),
+            *(["links"] if chosen.linked else []),
         )
 
         def make() -> Made:
+            nearest = self.neighbors[0] if chosen.linked else None
             self._announce("cluster")
-            points, neighbors = self.files.array(stage, stage), self.neighbors if linked else None
+            points = self.files.array(stage, stage)
             kept = editing.kept_by_hand(self.files, self.files.table("images", "images"), self._embeddings)
             if kept.kept:
                 free = np.flatnonzero(kept.clusters < 0)
-                points, neighbors = points[free], neighbors and indexing.among(neighbors, free)
+                points, nearest = points[free], None if nearest is None else indexing.among(nearest, free)
             facts: dict[str, Any] = {"method": chosen.method, "space": chosen.space, "n_clusters": chosen.n_clusters}
-            found = self._cluster(points, neighbors, len(kept.kept), facts) if len(points) else np.empty(0, np.int32)
+            found = self._cluster(points, nearest, len(kept.kept), facts) if len(points) else np.empty(0, np.int32)
             all_of_them = editing.around(kept, found)
             facts["names"] = {str(number): name for number, name in all_of_them.names.items()}
             facts["kept"] = sorted(kept.kept)
@@ -322,7 +322,7 @@ class Stages:
             return {key: known[key] for key in ("source_hash", "revision") if key in known}
 
     def _cluster(
-        self, points: np.ndarray, neighbors: indexing.Neighbors | None, n_kept: int, facts: dict[str, Any]
+        self, points: np.ndarray, nearest: np.ndarray | None, n_kept: int, facts: dict[str, Any]
     ) -> np.ndarray:
         """Clusters among the images that are free to be sorted: as many as are wanted but for those that are kept."""
         chosen = self.settings
@@ -331,7 +331,7 @@ class Stages:
             choice = organize.choose_k(points, seed=chosen.random_state, method=chosen.method, progress=self.progress)
             wanted, facts["silhouette"] = choice.n_clusters, choice.curve.to_dict("list")
         wanted = min(wanted, len(points))
-        return organize.cluster(points, wanted, chosen.method, seed=chosen.random_state, neighbors=neighbors)
+        return organize.cluster(points, wanted, chosen.method, seed=chosen.random_state, neighbors=nearest)
 
     @property
     def _is_table(self) -> bool:
