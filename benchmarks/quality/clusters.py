@@ -3,10 +3,10 @@
 python benchmarks/quality/clusters.py LIBRARY [LIBRARY ...] --labels folders
 
 Libraries of one folder, as `models.py FOLDER --libraries PLACE` keeps them, one for each seed. One line for each way:
-ACC, NMI and ARI, mean over the libraries. The tries are ten from k-means++ and, where it says so, one from pieces that
-links to 20, 50 or 90 neighbours have merged. Kept is the one with the least inertia, with the largest modularity, or
-with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a cluster's links that leave it), by links to
-20, 50 or 90 neighbours. Labels are used for scoring only.
+ACC, NMI and ARI, mean over the libraries. The tries are as many from k-means++ as `cluster` makes, up to 80, and, where
+it says so, one from pieces that links to 20, 50 or 90 neighbours have merged. Kept is the one with the least inertia,
+with the largest modularity, or with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a cluster's
+links that leave it), by links to 20, 50 or 90 neighbours. Labels are used for scoring only.
 """
 
 import argparse
@@ -51,8 +51,9 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
     kept = files.has("manifold")
     points = files.array("manifold", "manifold") if kept else organize.manifold(library.unaveraged, seed=seed)
     points = clustering.checked(points)
+    restarts = clustering.linked_restarts(len(points), k)
     with clustering.repeatably():
-        drawn = list(clustering._tries(points, k, seed, clustering._RESTARTS))
+        drawn = list(clustering._tries(points, k, seed, restarts))
         merged = {n: clustering._from_merged(points, k, seed, neighbors[:, :n]) for n in LINKS}
     plain = [tried.labels_ for tried in drawn]
     found = {"least inertia": plain[int(np.argmin([tried.inertia_ for tried in drawn]))]}

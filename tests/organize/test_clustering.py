@@ -8,6 +8,7 @@ from sklearn.datasets import make_blobs
 from lookalike.errors import SettingError
 from lookalike.metrics import adjusted_rand_index
 from lookalike.organize import cluster, clustering, typical
+from lookalike.organize.links import modularity
 
 METHODS = ["kmeans", "gmm", "ward", "hdbscan"]
 
@@ -111,6 +112,24 @@ def test_links_choose_among_the_tries(monkeypatch):
     assert cluster(points, 3, neighbors=elsewhere).tolist() == wrong.tolist()
     unlinked = np.arange(200)[:, None]
     assert cluster(points, 3, neighbors=unlinked).tolist() == wrong.tolist(), "then the least inertia decides"
+
+
+def test_links_choose_from_more_tries_where_they_cost_little():
+    assert [clustering.linked_restarts(*size) for size in [(5_000, 17), (70_000, 20), (90_000, 200)]] == [80, 71, 10]
+    points, _, neighbors = islands()
+    points = points + np.random.default_rng(5).normal(scale=1.5, size=points.shape)
+
+    def held(restarts, monkeypatch):
+        monkeypatch.setattr(clustering, "_LINKED_RESTARTS", restarts)
+        monkeypatch.setattr(clustering, "_RESTARTS", 1)
+        return [
+            modularity(cluster(points, 12, seed=seed, neighbors=neighbors), neighbors[:, 1:21], 12) for seed in range(5)
+        ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        few, many = held(1, patch), held(80, patch)
+    assert all(more >= less for more, less in zip(many, few, strict=True))
+    assert many != few
 
 
 def test_the_same_links_give_the_same_clusters():

@@ -18,6 +18,8 @@ Points = NDArray[np.floating[Any]]
 Clusters = NDArray[np.int32]
 
 _RESTARTS = 10
+_LINKED_RESTARTS = 80  # at the most, where links judge them: the best is seldom found
+_LINKED_WORK = 100_000_000  # rows times clusters, over all of these restarts
 _MINI_BATCHES_FROM = 100_000  # rows; below, k-means looks at all of them in every step
 _BATCH = 10_000
 _FITTED_FROM, _FITTED = 50_000, 30_000  # rows from which on a mixture and dense regions are found in so many of them
@@ -41,11 +43,11 @@ def cluster(
     """Sort images into clusters.
 
     `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 100,000 rows on in mini
-    batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours, the best is that whose clusters hold more of
-    the links to the 20 nearest than chance would (modularity; Newman, PRE 2004), not that which lies closest around
-    its centres; and unless clusters are tiny (fewer than 10 images, on average) or thousands there is one more start:
-    three times as many pieces, merged by all their links. For in a `manifold` one group can be several islands, and
-    how far these are from each other means nothing.
+    batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours there are up to eight times as many restarts.
+    The best is then that whose clusters hold more of the links to the 20 nearest than chance would (modularity; Newman,
+    PRE 2004), not that which lies closest around its centres. And unless clusters are tiny (fewer than 10 images, on
+    average) or thousands there is one more start: three times as many pieces, merged by all their links. For in a
+    `manifold` one group can be several islands, and how far these are from each other means nothing.
 
     `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can support. `ward`
     merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above 20,000 rows it
@@ -122,10 +124,16 @@ def _kmeans(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArra
 
 def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: Rows) -> NDArray[Any]:
     """The try whose clusters hold most links; one more of them starts from what the links merge."""
-    tries = [*_tries(points, n_clusters, seed, _RESTARTS), *_from_merged(points, n_clusters, seed, linked)]
+    restarts = linked_restarts(len(points), n_clusters)
+    tries = [*_tries(points, n_clusters, seed, restarts), *_from_merged(points, n_clusters, seed, linked)]
     near = linked[:, :_JUDGING_LINKS]
     held = [(modularity(tried.labels_, near, n_clusters), -float(tried.inertia_)) for tried in tries]
     return np.asarray(tries[held.index(max(held))].labels_)
+
+
+def linked_restarts(n: int, n_clusters: int) -> int:
+    """How many restarts links choose from: 80, of large sets with many clusters down to 10."""
+    return min(max(_LINKED_WORK // (n * n_clusters), _RESTARTS), _LINKED_RESTARTS)
 
 
 def _from_merged(points: Points, n_clusters: int, seed: int, linked: Rows) -> list[Any]:
