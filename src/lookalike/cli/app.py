@@ -40,10 +40,9 @@ class Commands(typer.core.TyperGroup):
             return super().invoke(ctx)
         except (KeyboardInterrupt, Exception) as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
-                if hasattr(error, "message"):
-                    error.message = error.message.removeprefix(
-                        "Value error, "
-                    )  # what pydantic puts before typer's words
+                if hasattr(error, "message"):  # pydantic's words around typer's
+                    plain = error.message.removeprefix("Value error, ")
+                    error.message = plain.replace("Input should be", "it must be")
                 raise
             if debug:
                 traceback.print_exc(file=sys.stderr)

@@ -58,7 +58,7 @@ def cluster(
             clustered.cluster(progress=progress, **settings)
     n_images = len(clustered.file_names)
     if isinstance(n_clusters, int) and n_clusters > n_images:
-        note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images")
+        note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
     answer(_clusters(clustered), as_json, _clusters_text)
 
 

@@ -113,7 +113,7 @@ NumberOfClusters = Annotated[
         "-k",
         parser=_number_of_clusters,
         metavar="K|auto",
-        help="How many clusters; auto tries many numbers and takes the one whose clusters are best apart (silhouette).",
+        help="How many clusters; auto tries many numbers and takes the finest division that stands out (silhouette).",
     ),
 ]
 Renaming = Annotated[

@@ -23,6 +23,7 @@ that may be given. What it needs later is all in its settings and its tensors.
 import json
 from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,6 +95,10 @@ def image_size(name: str) -> int:
 
 def create(name: str, settings: dict[str, Any]) -> "nn.Module":
     """A new model with random weights from its keyword arguments, ``dim`` and ``size`` among them."""
+    taken = signature(class_of(name)).parameters
+    if unknown := sorted(set(settings) - set(taken)):
+        there = f"there is no {unknown[0]!r}, but {', '.join(taken)}"
+        raise SettingError(f"model {name!r} does not take these settings: {there}")
     try:
         model: nn.Module = class_of(name)(**settings)
     except (MissingExtraError, ModelError):
