@@ -4,9 +4,9 @@ python benchmarks/quality/clusters.py LIBRARY [LIBRARY ...] --labels folders
 
 Libraries of one folder, as `models.py FOLDER --libraries PLACE` keeps them, one for each seed. One line for each way:
 ACC, NMI and ARI, mean over the libraries. The tries are as many from k-means++ as `cluster` makes, up to 80, and, where
-it says so, one from pieces that links to 20, 50 or 90 neighbours have merged. Kept is the one with the least inertia,
-with the largest modularity, or with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a cluster's
-links that leave it), by links to 20, 50 or 90 neighbours. Labels are used for scoring only.
+it says so, one from pieces that links to 5, 20, 50 or 90 neighbours have merged. Kept is the one with the least
+inertia, with the largest modularity, or with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a
+cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours. Labels are used for scoring only.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from lookalike.organize.links import links_between, modularity
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.scoring import cluster_scores
 
-LINKS = (20, 50, 90)
+LINKS = (5, 20, 50, 90)
 SCORES = ("acc", "nmi", "ari")
 
 

@@ -114,20 +114,25 @@ def test_links_choose_among_the_tries(monkeypatch):
     assert cluster(points, 3, neighbors=unlinked).tolist() == wrong.tolist(), "then the least inertia decides"
 
 
+def test_links_of_small_clusters_do_not_lead_out_of_them():
+    assert [clustering.judging_links(*size) for size in [(5_096, 17), (2_000, 40), (1_280, 80)]] == [20, 10, 5]
+
+
 def test_links_choose_from_more_tries_where_they_cost_little():
     assert [clustering.linked_restarts(*size) for size in [(5_000, 17), (70_000, 20), (90_000, 200)]] == [80, 71, 10]
     points, _, neighbors = islands()
     points = points + np.random.default_rng(5).normal(scale=1.5, size=points.shape)
 
-    def held(restarts, monkeypatch):
-        monkeypatch.setattr(clustering, "_LINKED_RESTARTS", restarts)
-        monkeypatch.setattr(clustering, "_RESTARTS", 1)
-        return [
-            modularity(cluster(points, 12, seed=seed, neighbors=neighbors), neighbors[:, 1:21], 12) for seed in range(5)
-        ]
+    near = neighbors[:, 1 : 1 + clustering.judging_links(len(points), 12)]
 
-    with pytest.MonkeyPatch.context() as patch:
-        few, many = held(1, patch), held(80, patch)
+    def held(restarts):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clustering, "_LINKED_RESTARTS", restarts)
+            patch.setattr(clustering, "_RESTARTS", 1)
+            found = [cluster(points, 12, seed=seed, neighbors=neighbors) for seed in range(5)]
+        return [modularity(clusters, near, 12) for clusters in found]
+
+    few, many = held(1), held(80)
     assert all(more >= less for more, less in zip(many, few, strict=True))
     assert many != few
 

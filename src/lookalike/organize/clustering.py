@@ -27,7 +27,7 @@ _BLOCK = 100_000  # rows that are assigned at once
 _PROTOTYPES_FROM = 20_000  # rows; above, Ward's method merges k-means centres
 _PROTOTYPES = 2_000
 _WARD_NEIGHBORS = 15
-_JUDGING_LINKS = 20  # nearest neighbours whose links tell which of k-means' tries is best
+_FEWEST_LINKS, _MOST_LINKS = 5, 20  # nearest neighbours whose links tell which of k-means' tries is best
 _PIECES, _MOST_PIECES = 3, 3_000  # for each cluster, and in all, that links merge
 _SMALLEST_PIECE = 10  # images, on average
 
@@ -44,10 +44,11 @@ def cluster(
 
     `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 100,000 rows on in mini
     batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours there are up to eight times as many restarts.
-    The best is then that whose clusters hold more of the links to the 20 nearest than chance would (modularity; Newman,
-    PRE 2004), not that which lies closest around its centres. And unless clusters are tiny (fewer than 10 images, on
-    average) or thousands there is one more start: three times as many pieces, merged by all their links. For in a
-    `manifold` one group can be several islands, and how far these are from each other means nothing.
+    The best is then that whose clusters hold more of the links to the 20 nearest (of small clusters down to 5) than
+    chance would (modularity; Newman, PRE 2004), not that which lies closest around its centres. And unless clusters are
+    tiny (fewer than 10 images, on average) or thousands there is one more start: three times as many pieces, merged by
+    all their links. For in a `manifold` one group can be several islands, and how far these are from each other means
+    nothing.
 
     `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can support. `ward`
     merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above 20,000 rows it
@@ -126,7 +127,7 @@ def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: Rows) -
     """The try whose clusters hold most links; one more of them starts from what the links merge."""
     restarts = linked_restarts(len(points), n_clusters)
     tries = [*_tries(points, n_clusters, seed, restarts), *_from_merged(points, n_clusters, seed, linked)]
-    near = linked[:, :_JUDGING_LINKS]
+    near = linked[:, : judging_links(len(points), n_clusters)]
     held = [(modularity(tried.labels_, near, n_clusters), -float(tried.inertia_)) for tried in tries]
     return np.asarray(tries[held.index(max(held))].labels_)
 
@@ -134,6 +135,11 @@ def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: Rows) -
 def linked_restarts(n: int, n_clusters: int) -> int:
     """How many restarts links choose from: 80, of large sets with many clusters down to 10."""
     return min(max(_LINKED_WORK // (n * n_clusters), _RESTARTS), _LINKED_RESTARTS)
+
+
+def judging_links(n: int, n_clusters: int) -> int:
+    """How many neighbours' links judge: a fifth of a cluster's images, 5 to 20; more would lead out of small ones."""
+    return min(max(n // (5 * n_clusters), _FEWEST_LINKS), _MOST_LINKS)
 
 
 def _from_merged(points: Points, n_clusters: int, seed: int, linked: Rows) -> list[Any]:
