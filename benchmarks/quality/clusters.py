@@ -6,7 +6,7 @@ Libraries of one folder, as `models.py FOLDER --libraries PLACE` keeps them, one
 ACC, NMI and ARI, mean over the libraries. The tries are as many from k-means++ as `cluster` makes, up to 80, and, where
 it says so, one from pieces that links to 5, 20, 50 or 90 neighbours have merged. Kept is the one with the least
 inertia, with the largest modularity, or with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a
-cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours. Labels are used for scoring only.
+cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours. The default is what `cluster` does. Labels are used for scoring only.
 """
 
 import argparse
@@ -56,7 +56,8 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
         drawn = list(clustering._tries(points, k, seed, restarts))
         merged = {n: clustering._from_merged(points, k, seed, neighbors[:, :n]) for n in LINKS}
     plain = [tried.labels_ for tried in drawn]
-    found = {"least inertia": plain[int(np.argmin([tried.inertia_ for tried in drawn]))]}
+    found = {"the default": organize.cluster(points, k, seed=seed, neighbors=library.neighbors[0])}
+    found |= {"least inertia": plain[int(np.argmin([tried.inertia_ for tried in drawn]))]}
     found |= {f"merged by {n}": tried.labels_ for n, started in merged.items() for tried in started}
     for n in LINKS:
         for added, tries in {"": plain, ", merged by 90": [*plain, *(tried.labels_ for tried in merged[90])]}.items():
