@@ -6,7 +6,8 @@ Libraries of one folder, as `models.py FOLDER --libraries PLACE` keeps them, one
 ACC, NMI and ARI, mean over the libraries. The tries are as many from k-means++ as `cluster` makes, up to 80, and, where
 it says so, one from pieces that links to 5, 20, 50 or 90 neighbours have merged. Kept is the one with the least
 inertia, with the largest modularity, or with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a
-cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours. The default is what `cluster` does. Labels are used for scoring only.
+cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours; the default is what `cluster` does. Labels are
+used for scoring only.
 """
 
 import argparse
