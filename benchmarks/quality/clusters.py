@@ -50,7 +50,7 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
     seed, neighbors = library.settings.random_state, np.array(library.neighbors[0])[:, 1:]
     files = LibraryFolder(library.path)
     kept = files.has("manifold")
-    points = files.array("manifold", "manifold") if kept else organize.manifold(library.unaveraged, seed=seed)
+    points = files.array("manifold", "manifold") if kept else remade(library)
     points = clustering.checked(points)
     restarts = clustering.linked_restarts(len(points), k)
     with clustering.repeatably():
@@ -66,6 +66,11 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
             found[f"modularity, {n}{added}"] = max(tries, key=lambda clusters, near=near: modularity(clusters, near, k))
             found[f"normalised cut, {n}{added}"] = min(tries, key=lambda clusters, near=near: cut(clusters, near, k))
     return found
+
+
+def remade(library: lookalike.Library) -> np.ndarray:
+    """The manifold of a library that keeps none."""
+    return organize.manifold(library.unaveraged, seed=library.settings.random_state, neighbors=library.neighbors)
 
 
 def cut(clusters: np.ndarray, neighbors: np.ndarray, k: int) -> float:

@@ -42,7 +42,7 @@ def test_clusters_of_the_manifold_go_by_links(own, flat, k):
 @pytest.mark.parametrize(
     "settings", [{"space": "embedding"}, {"space": "map"}, {"space": "manifold", "method": "ward"}]
 )
-def test_no_others_do(own, flat, asked, settings):
+def test_no_others_do_but_parts_of_what_is_in_the_manifold(own, flat, asked, settings):
     own.cluster(**{"n_clusters": 5, "method": "kmeans", **settings})
     approach._scores_by(own, "folders")
     own.split(0)
