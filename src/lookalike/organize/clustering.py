@@ -147,7 +147,7 @@ def _from_merged(points: Points, n_clusters: int, seed: int, linked: Rows) -> li
     n_pieces = min(_PIECES * n_clusters, _MOST_PIECES, len(points) // _SMALLEST_PIECE)
     if n_pieces <= n_clusters:
         return []
-    numbers, pieces = np.unique(_one_kmeans(points, n_pieces, seed).labels_, return_inverse=True)
+    numbers, pieces = np.unique(_one_kmeans(points, n_pieces, seed, starts=1).labels_, return_inverse=True)
     if len(numbers) <= n_clusters:
         return []
     together = merged(links_between(pieces, linked, len(numbers)), n_clusters)[pieces]
@@ -163,14 +163,18 @@ def _tries(points: Points, n_clusters: int, seed: int, restarts: int) -> Iterato
     return (_one_kmeans(points, n_clusters, seed + attempt) for attempt in range(max(1, restarts // 3)))
 
 
-def _one_kmeans(points: Points, n_clusters: int, seed: Any, centres: Points | None = None) -> Any:
-    """One run, fitted, from k-means++ or from given centres (n_clusters, d)."""
+def _one_kmeans(
+    points: Points, n_clusters: int, seed: Any, centres: Points | None = None, starts: int = _RESTARTS
+) -> Any:
+    """One run, fitted, from k-means++ or from given centres (n_clusters, d).
+
+    In mini batches, the best of so many ``starts``, which a first batch tells.
+    """
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    start = "k-means++" if centres is None else centres
+    start, starts = ("k-means++", starts) if centres is None else (centres, 1)
     if len(points) < _MINI_BATCHES_FROM:
         return KMeans(n_clusters, init=start, n_init=1, random_state=seed).fit(points)
-    starts = _RESTARTS if centres is None else 1  # of which a first batch tells the best
     few_by_few = MiniBatchKMeans(n_clusters, init=start, batch_size=_BATCH, n_init=starts, random_state=seed)
     return few_by_few.fit(points)
 
