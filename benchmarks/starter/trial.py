@@ -1,12 +1,11 @@
 """Does a network that has seen only drawn pictures know anything of real ones? And does sight need it?
 
-    lookalike demo build/scale --images 154644 --size 256 --draw-only
-    lookalike build build/scale/pictures build/drawn.lookalike
-    python benchmarks/starter/trial.py build/drawn.lookalike ../shared/data/clothing
+    python benchmarks/starter/train.py build/starter.safetensors --kept 12000
+    python benchmarks/starter/trial.py ../shared/data/clothing build/starter.safetensors
 
-The network of the default model as it was trained on the drawn pictures, never on the folder, beside one with random
-weights. *alone*: its features, 64 whitened principal components. *with sight*: its features as one more descriptor from
-which the agreeing directions are found (`learn/sight.py`), 192 components, weight 0.6. Labels are for scoring only.
+Each encoder as it comes from the drawn pictures, never trained on the folder, beside one with random weights. *alone*:
+its features, 64 whitened principal components. *with sight*: they are one more descriptor from which the agreeing
+directions are found (`learn/sight.py`), 192 components, weight 0.6. Labels are for scoring only.
 """
 
 import argparse
@@ -77,17 +76,15 @@ class SightWith(Sight):
 def main() -> None:
     """Scores each network, alone and with sight."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("drawn", type=Path, help="a library of drawn pictures")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("encoders", type=Path, nargs="*", help="what train.py wrote")
     options = parser.parse_args()
     images, labels = some(options.folder)
     chosen = np.random.default_rng(0).permutation(len(images))[:JUDGED]
     ignore = tuple(differences(images[chosen])) or IGNORED
     torch.manual_seed(0)
-    networks = {
-        "random weights": create("siamese-vae", {"dim": DIM, "size": 64}).eval(),
-        "trained on drawn pictures": trained(options.drawn),
-    }
+    networks = {"random weights": create("siamese-vae", {"dim": DIM, "size": 64}).eval()}
+    networks |= {encoder.stem: trained(encoder) for encoder in options.encoders}
     print(
         f"{options.folder.name}, {len(images)} images, P@10 / 1-NN\n\n| network | alone | with sight |\n|---|---|---|"
     )
@@ -98,13 +95,10 @@ def main() -> None:
         print(f"| {name} | {alone} | {scores(sighted(images, seeing, ignore), labels)} |", flush=True)
 
 
-def trained(library: Path) -> nn.Module:
-    """The default's network with the encoder of a library's model."""
+def trained(encoder: Path) -> nn.Module:
+    """The default's network with this encoder."""
     network = create("siamese-vae", {"dim": DIM, "size": 64})
-    tensors = load_file(next(library.glob("model-*")) / "model.safetensors")
-    begin = "network.encoder."
-    own = {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
-    network.encoder.load_state_dict(own)
+    network.encoder.load_state_dict(load_file(encoder))
     return network.eval()
 
 
