@@ -80,7 +80,11 @@ def test_a_single_image_has_neither(run, draw_folder, tmp_path):
     made = lookalike.build(folder, tmp_path / "one.lookalike", **settings).path
     assert run("duplicates", made).out == "no duplicates\n"
     assert run("outliers", made).out == "no outliers: there are no two images to compare\n"
-    assert run("outliers", made, "--json", "--sheet", tmp_path / "none.jpg").json == []
+    for command in ("duplicates", "outliers"):
+        ended = run(command, made, "--json", "--sheet", tmp_path / "none.jpg")
+        assert (ended.json, ended.code) == ([], 0)
+        assert ended.err.strip() == f"drew no {tmp_path / 'none.jpg'}: there is nothing to show"
+    assert not (tmp_path / "none.jpg").exists()
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ def duplicates(
 
         show.draw_duplicates(opened, found, sheet)
         note(f"drew {readable(str(sheet))}")
+    elif sheet:
+        note(f"drew no {readable(str(sheet))}: there is nothing to show")
     answer(_groups(found), as_json, _groups_text)
 
 
@@ -84,6 +86,8 @@ def outliers(
 
         show.draw_outliers(opened, found, sheet)
         note(f"drew {readable(str(sheet))}")
+    elif sheet:
+        note(f"drew no {readable(str(sheet))}: there is nothing to show")
     answer(found.to_dict("records"), as_json, _outliers_text)
 
 
