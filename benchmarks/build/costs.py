@@ -23,6 +23,7 @@ from lookalike.images.reading import hash_of, read_whole
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import autocast, to_floats
 from lookalike.learn.model import complete, start
+from lookalike.learn.texture import texture
 from lookalike.learn.views import mirrored, view
 
 IMAGES, TRIES, CPU = 256, 5, torch.device("cpu")
@@ -85,6 +86,7 @@ def looking(paths: list[Path]) -> Iterator[tuple[str, Work]]:
     pieces = {
         "gradients": partial(oriented_gradients, mirrored=True),
         "patches": sight.patches,
+        "texture": partial(texture, mirrored=True),
         "colours": partial(colour_layout, cells=8, mirrored=True),
         "palette": palette,
     }

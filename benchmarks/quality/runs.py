@@ -59,13 +59,16 @@ def table(folder_set: str) -> str:
 
     Search with embeddings that are averaged with those around them has a row of its own.
 
-    Where the meaning of the default's settings has changed (`GENERATION`), runs of it and of ``siamese`` before do not
-    count. ACC with a † is of clusters from before links between neighbours counted ("links").
+    P@10 with a ‡ is of runs from before the meaning of the default's settings last changed (`GENERATION`), of it and of
+    ``siamese``; those from before the change before do not count. ACC with a † is of clusters from before links between
+    neighbours counted ("links").
     """
     runs = pd.read_json(RESULTS, lines=True)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
-    runs = runs[~runs["model"].str.startswith("siamese") | runs["generation"].eq(GENERATION)]
+    of_ours = runs["model"].str.startswith("siamese")
+    runs = runs[~of_ours | runs["generation"].ge(GENERATION - 1)]
+    runs["old"] = of_ours & runs["generation"].lt(GENERATION)
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
     heads = ["model", "runs", *scores.values(), "drawn", "train, s"]
@@ -76,12 +79,19 @@ def table(folder_set: str) -> str:
         cells = [
             model,
             len(of_model),
-            *(spread(of_model[key]) + "†" * (key == "acc" and not of_model["links"].eq(True).all()) for key in scores),
+            *(spread(of_model[key]) + mark(of_model, key) for key in scores),
             "" if drawn != drawn else f"{drawn:.1f}",
             "" if train != train else f"{train:.0f}",
         ]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(rows)
+
+
+def mark(runs: pd.DataFrame, key: str) -> str:
+    """What says that a mean is of runs from before a change."""
+    if key == "precision_at_10":
+        return "‡" * bool(runs["old"].any())
+    return "†" * (key == "acc" and not runs["links"].eq(True).all())
 
 
 def spread(values: "pd.Series") -> str:

@@ -8,6 +8,7 @@ import torch
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.sight import OUTLINE, Sight, mutual_neighbors
+from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, mirrored, view
 
@@ -55,6 +56,22 @@ def test_the_palette_counts_colours_wherever_they_are(images):
         counts[min(int(hue * 16), 15), min(int(saturation * 4), 3), min(int(value * 4), 3)] += 1
     found = shares[0].square().numpy()
     assert np.abs(counts.ravel() / counts.sum() - found).sum() < 0.05  # a pixel on an edge may fall on either side
+
+
+@pytest.mark.parametrize(("orientation", "wave", "level"), [(0, 2.6, 0), (1, 2.6, 0), (4, 5.2, 1), (3, 10.4, 2)])
+def test_texture_says_which_way_stripes_run_and_how_wide_they_are(orientation, wave, level):
+    y, x = np.mgrid[0:64, 0:64]
+    angle = orientation * np.pi / 6
+    stripes = np.cos(2 * np.pi / wave * (np.cos(angle) * x + np.sin(angle) * y)) / 2 + 0.5
+    picture = torch.from_numpy(np.repeat(stripes[None, None], 3, 1)).float()
+    bands = texture(picture, mirrored=False)[0, :N_BANDS]
+    assert int(bands.argmax()) == level * 6 + orientation
+
+
+def test_texture_is_the_same_in_a_mirror_only_when_asked(images):
+    same = texture(images, mirrored=True) - texture(images.flip(-1), mirrored=True)
+    other = texture(images, mirrored=False) - texture(images.flip(-1), mirrored=False)
+    assert same.abs().max() < 1e-3 < 0.1 < other.abs().max()
 
 
 def test_mutual_neighbors_against_the_obvious_way():

@@ -16,7 +16,24 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from lookalike.learn import hub
-from lookalike.learn.measures import BINS, CLIP, COLOUR_CELLS, FAINT, FLOOR, GRIDS, LOOKED_AT, PALETTE, SIDE, SURE
+from lookalike.learn.measures import (
+    BINS,
+    CLIP,
+    COLOUR_CELLS,
+    FAINT,
+    FLOOR,
+    GRIDS,
+    LEVELS,
+    LOOKED_AT,
+    ORIENTATIONS,
+    PALETTE,
+    SIDE,
+    SURE,
+    TOGETHER,
+    UNSEEN,
+    in_the_mirror,
+    quadrature,
+)
 from lookalike.learn.model import bounded
 from lookalike.learn.whitening import Whitening
 
@@ -64,7 +81,7 @@ class Alone:
         mirrored, in_colour = "flip" in self.settings["ignore"], "color" not in self.settings["ignore"]
         shares = _shares(image)
         parts = [_blocks(shares, cell, mirrored) for cell in (self.size // 8, self.size // 4)]
-        parts.append(_patches(image, self.weights, mirrored))
+        parts += [_patches(image, self.weights, mirrored), _texture(image, mirrored)]
         parts += [_colours(image, mirrored), _palette(image)] if in_colour else []
         seen: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
         return seen
@@ -184,6 +201,33 @@ def _in_cells(cosines: np.ndarray, *, mirrored: bool = False) -> np.ndarray:
     shares = shares[:, :, ::-1] if mirrored else shares
     cells = [_averaged(shares, grid).reshape(len(shares), -1) / grid for grid in GRIDS]
     return np.concatenate(cells, 1).T.ravel()
+
+
+def _texture(image: np.ndarray, mirrored: bool) -> np.ndarray:
+    """What `texture.texture` gives of an image (3, s, s): (189,)."""
+    bands = _bands(image)
+    means, spreads = bands.mean(1), bands.std(1)
+    even = (bands - means[:, None]) / (spreads + np.float32(1e-3))[:, None]
+    together = even @ even.T / bands.shape[1]
+    if mirrored:
+        turned = in_the_mirror()
+        means, spreads = (means + means[turned]) / 2, (spreads + spreads[turned]) / 2
+        together = (together + together[turned][:, turned]) / 2
+    return np.concatenate([means, spreads, np.float32(TOGETHER) * together[np.triu_indices(len(bands), 1)]])
+
+
+def _bands(image: np.ndarray) -> np.ndarray:
+    """Log energies of an image (3, s, s), (18, cells²)."""
+    level, filters = image.mean(0), quadrature()
+    cells, reach = image.shape[-1] >> LEVELS - 1, filters.shape[-1] // 2
+    found = []
+    for _ in range(LEVELS):
+        windows = sliding_window_view(np.pad(level, reach, mode="edge"), filters.shape[1:])
+        answers = filters.reshape(len(filters), -1) @ windows.reshape(level.size, -1).T
+        energies = (answers**2).reshape(ORIENTATIONS, 2, *level.shape).sum(1)
+        found.append(np.log(_averaged(energies, cells) + np.float32(UNSEEN**2)).reshape(ORIENTATIONS, -1) / 2)
+        level = _averaged(level, len(level) // 2)
+    return np.concatenate(found)
 
 
 def _colours(image: np.ndarray, mirrored: bool) -> np.ndarray:

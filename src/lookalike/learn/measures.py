@@ -1,4 +1,9 @@
-"""The numbers by which pictures are described, in batches (`descriptor`, `patches`) or one by one (`alone`)."""
+"""The numbers that describe pictures: in batches, by `descriptor`, `patches`, `texture`, and one by one, by `alone`."""
+
+from functools import cache
+from math import pi
+
+import numpy as np
 
 BINS = 18
 """Directions of a gradient, around the full circle: light on dark is another thing than dark on light."""
@@ -22,3 +27,32 @@ GRIDS = (1, 2, 3)
 """Cells a side over which a word's share is averaged."""
 FAINT = 10 / 255
 """Patches whose contrast is lower than this (of white on black) count less."""
+LEVELS = 3
+"""Scales that texture is looked at, each of half the pixels a side."""
+ORIENTATIONS = 6
+"""Ways that a pattern may run, over the half circle."""
+REACH, WIDTH, WAVE = 2, 1.1, 2.6
+"""Pixels from the middle of a filter to its edge, standard deviation of its window, and from crest to crest."""
+UNSEEN = 0.02
+"""Patterns fainter than this (of white on black) count as none."""
+TOGETHER = 0.3
+"""What a correlation between two bands weighs beside their means and standard deviations."""
+
+
+@cache
+def quadrature() -> np.ndarray:
+    """Gabor filters of mean 0, float32 (2 · orientations, side, side): an even and an odd one for each orientation."""
+    down, across = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]
+    angles = np.arange(ORIENTATIONS)[:, None, None] * pi / ORIENTATIONS
+    phase = 2 * pi / WAVE * (np.cos(angles) * across + np.sin(angles) * down)
+    window = np.exp(-(down**2 + across**2) / (2 * WIDTH**2))
+    even = window * (np.cos(phase) - (window * np.cos(phase)).sum((1, 2), keepdims=True) / window.sum())
+    filters = np.stack([even, window * np.sin(phase)], 1)  # (orientations, 2, side, side)
+    filters /= np.sqrt((filters**2).sum((2, 3), keepdims=True))
+    return filters.reshape(-1, *window.shape).astype(np.float32)
+
+
+def in_the_mirror() -> np.ndarray:
+    """Where each band of texture goes: ints (levels · orientations,)."""
+    bands = np.arange(LEVELS * ORIENTATIONS).reshape(LEVELS, ORIENTATIONS)
+    return bands[:, -np.arange(ORIENTATIONS) % ORIENTATIONS].ravel()

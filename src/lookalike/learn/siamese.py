@@ -30,10 +30,10 @@ class Siamese(nn.Module):
     """Two views of one image should have one code: the talk's first alternative to an autoencoder.
 
     The code is [sight; outline; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradients,
-    patches and colours that agrees best between views of an image, and between neighbours; it is found in seconds and
-    is what search lives on. The *outline*, found with it, is where gradients vary most: it helps clusters, which are
-    kinds of things, not single ones. μ, of ``latent`` numbers, is learned by a network from pixels and adds what
-    descriptors cannot say. ``dim`` is the length of the embedding, in which the whitening joins the three with the
+    patches, texture and colours that agrees best between views of an image, and between neighbours; it is found in
+    seconds and is what search lives on. The *outline*, found with it, is where gradients vary most: it helps clusters,
+    which are kinds of things, not single ones. μ, of ``latent`` numbers, is learned by a network from pixels and adds
+    what descriptors cannot say. ``dim`` is the length of the embedding, in which the whitening joins the three with the
     weights 1, ``outline`` and ``learned``.
 
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not

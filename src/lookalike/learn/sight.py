@@ -19,11 +19,19 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients, palett
 from lookalike.learn.device import in_parallel
 from lookalike.learn.measures import COLOUR_CELLS, PALETTE
 from lookalike.learn.patches import Patches
+from lookalike.learn.texture import N_TEXTURE, texture
 from lookalike.learn.views import view
 
-PARTS = {"fine": (512, 1.0), "coarse": (128, 0.7), "patches": (192, 1.1), "colour": (96, 0.5), "palette": (64, 0.3)}
-"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words, mean colours in
-cells, and the colours of the whole picture."""
+PARTS = {
+    "fine": (512, 1.0),
+    "coarse": (128, 0.7),
+    "patches": (192, 1.1),
+    "texture": (64, 0.7),
+    "colour": (96, 0.5),
+    "palette": (64, 0.3),
+}
+"""Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
+of the whole picture, mean colours in cells, and the colours of the whole picture."""
 IN_COLOUR = ("colour", "palette")
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
@@ -33,6 +41,8 @@ NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
 SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
+SOME = 512
+"""Views that are made before they are described, so that every core has some to describe."""
 FEW = 32
 """Images described at once: what stays in the processor's cache."""
 
@@ -70,7 +80,7 @@ class Sight(nn.Module):
         self.mean.copy_(described.mean(0))
         reduction = self._components(described - self.mean)  # (n, k)
         points = (described - self.mean) @ reduction
-        seen_again = torch.cat([self._describe(view(few, self.ignore)) for few in torch.split(images, FEW)])
+        seen_again = torch.cat([self._describe(self._views(some)) for some in torch.split(images, SOME)])
         views = _unit((seen_again - self.mean) @ reduction - points)
         directions = torch.eye(reduction.shape[1], device=points.device)
         for _ in range(ROUNDS if self.neighbors else 1):
@@ -81,11 +91,15 @@ class Sight(nn.Module):
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], *described.shape)]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
 
+    def _views(self, images: Tensor) -> Tensor:
+        return torch.cat([view(few, self.ignore) for few in torch.split(images, FEW)])
+
     def _lengths(self) -> list[int]:
         lengths = {
             "fine": 72 * 7**2,
             "coarse": 72 * 3**2,
             "patches": self.patches.n_features,
+            "texture": N_TEXTURE,
             "colour": 3 * COLOUR_CELLS**2,
             "palette": prod(PALETTE),
         }
@@ -97,7 +111,8 @@ class Sight(nn.Module):
 
     def _describe_few(self, few: Tensor) -> Tensor:
         mirrored = "flip" in self.ignore
-        parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored), self.patches(few)]
+        parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
+        parts += [self.patches(few), texture(few, mirrored=mirrored)]
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
