@@ -33,6 +33,7 @@ OTHER = {
     "learned": {"learned": 1.5},
     "outline": {"outline": 3.0},
     "ignore": {"ignore": ["color"]},
+    "starter": {"starter": False},
     "words": {"words": 5},
     "pooling": {"pooling": "patches"},
     "mean": {"mean": [0.9, 0.5, 0.1]},

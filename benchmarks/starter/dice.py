@@ -19,6 +19,7 @@ class Dice:
 
     def __init__(self, rows: Tensor, again: int = 0, *, jitter: float = JITTER) -> None:
         self.rows, self.again, self.jitter = rows, again, jitter
+        self.own = _mixed(rows)
         self.asked = 0
 
     def of(self, chosen: Tensor) -> "Dice":
@@ -48,7 +49,7 @@ class Dice:
     def _numbers(self, shape: tuple[int, ...], salt: int) -> Tensor:
         self.asked += 1
         each = torch.arange(math.prod(shape), device=self.rows.device)
-        mixed = _mixed(_mixed(_mixed(self.rows) + salt) + self.asked)[:, None] + each * _ODD[0]
+        mixed = _mixed(_mixed(self.own + salt) + self.asked)[:, None] + each * _ODD[0]
         return ((_mixed(mixed) >> 40) & 0xFFFFFF).float().div_(1 << 24).view(len(self.rows), *shape)
 
 

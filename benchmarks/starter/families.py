@@ -48,7 +48,7 @@ def fractals(dice: Dice, size: int) -> Tensor:
     chosen = (dice.chance(ROUNDS, POINTS) * 4).long()
     for game in range(ROUNDS):
         which = chosen[:, game]
-        points = (maps[rows, which] @ points[..., None])[..., 0] + shift[rows, which]
+        points = (maps[rows, which] * points[..., None, :]).sum(-1) + shift[rows, which]
         if game > 5:
             at = ((points / 2.6 + 0.5) * size).long().clamp(0, size - 1)
             counts.scatter_add_(1, at[..., 1] * size + at[..., 0], torch.ones_like(points[..., 0]))

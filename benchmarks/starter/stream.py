@@ -39,20 +39,25 @@ class Stream:
         self.device = torch.device(device)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self.pairs(rows).cpu().numpy()
+
+    def pairs(self, rows: np.ndarray) -> Tensor:
+        """The same, left on the device."""
         numbers = torch.from_numpy(np.asarray(rows, np.int64)).to(self.device)
         first = self.drawn(numbers, 0)
         both = torch.cat([first, self.drawn(numbers, 1) if self.twice else first], 1)
-        return (both * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return (both * 255).round().byte().permute(0, 2, 3, 1).contiguous()
 
     @torch.no_grad()
     def drawn(self, rows: Tensor, again: int = 0) -> Tensor:
         """Programs (b,) to their pictures (b, 3, s, s) in 0..1, drawn for the ``again``-th time."""
         dice = Dice(rows, again, jitter=self.jitter)
-        picture = self._of_families(dice, dice.kind(len(self.families)))
-        figured = torch.nonzero(dice.kind(2))[:, 0]
+        kinds, figured = dice.kind(len(self.families)), torch.nonzero(dice.kind(2))[:, 0]
+        some = Dice(~rows[figured], again, jitter=self.jitter)  # programs of their own
+        both = Dice(torch.cat([rows, some.rows]), again, jitter=self.jitter)
+        drawn = self._of_families(both, torch.cat([kinds, some.kind(len(self.families))]))
+        picture, figure = drawn[: len(rows)], drawn[len(rows) :]
         if len(figured):
-            some = Dice(~rows[figured], again, jitter=self.jitter)  # a program of its own
-            figure = self._of_families(some, some.kind(len(self.families)))
             picture[figured] = scene(some, self.size, figure, picture[figured])
         light = level(cloudy(dice, self.size, 1.5, 2.5)) * column(dice.chance(high=0.5))
         shade = column(dice.chance(low=0.85, high=1.1)) - light

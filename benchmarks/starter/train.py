@@ -1,112 +1,113 @@
-"""Trains the default's network on drawn pictures, and writes its encoder.
+"""Trains encoders on drawn pictures, several at once on one stream.
 
-    python benchmarks/starter/train.py build/starter.safetensors --showings 300000 --kept 20000     # two cores
-    python benchmarks/starter/train.py build/starter.safetensors --showings 12000000                # a graphics card
+    python benchmarks/starter/train.py build/starter --learners default --showings 150000 --pool 12000 --batch 256
+    python benchmarks/starter/train.py build/starter --minutes 9        # a graphics card
 
-The default's own loss and loop; only, its two views are of two drawings of one program (--pairs program), or of one
-drawing (--pairs crop). A drawing costs a processor more than a step of training, so ``--kept`` draws so many programs
-beforehand and shows them again and again; without, no program is seen twice. With ``--resume FOLDER`` a training that
-was interrupted goes on.
+The default's own loop; the learners are in `learners.py`, the default's own loss among them. A drawing costs more than
+a step of training, so each pair is shown ``--again`` times, in other views, before its place in the pool is drawn anew.
+With ``--resume FOLDER`` a training that was interrupted goes on. Each encoder is written to OUTPUT/LEARNER.safetensors
+every minute and at the end, in float16.
 """
 
 import argparse
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from families import FAMILIES
+from learners import LEARNERS, Several
 from safetensors.torch import save_file
 from stream import Stream
 from torch import Tensor
 
 from lookalike.learn.checkpoint import Checkpoint
 from lookalike.learn.device import pick_device
-from lookalike.learn.model import Trained, complete
-from lookalike.learn.siamese import SiameseVAE, disagreement
+from lookalike.learn.model import Trained
 from lookalike.learn.training import Run
-from lookalike.learn.vae import WARM_UP, gaussian_error, kullback_leibler
-from lookalike.learn.views import mirrored, view
 
-BATCH, FIRST = 256, 1 << 20
-"""Images of a step; the programs from FIRST on are trained with."""
-
-
-class OfPrograms(SiameseVAE):
-    """The default with images (b, 6, s, s): two drawings, whose codes have to agree, and of which one is decoded."""
-
-    def prepare(self, images: Tensor) -> None:
-        """Sight of the first drawings."""
-        super().prepare(images[:, :3])
-
-    def known(self, images: Tensor) -> Tensor:
-        """Sight of the first drawings (b, dim + OUTLINE)."""
-        return super().known(images[:, :3])
-
-    def loss(self, images: Tensor, progress: float, known: Tensor | None = None) -> dict[str, Tensor]:
-        """That of the default, with a view of each drawing where it has two views of one image."""
-        drawing, again = images.chunk(2, dim=1)
-        whole = mirrored(drawing, self.ignore)
-        mean, log_variance = self.posterior(view(whole, self.ignore))
-        code = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-        decoded = self.decode(torch.cat([self.known(images) if known is None else known, code], 1))
-        divergence = kullback_leibler(mean, log_variance).clamp(min=self.free_bits).sum()
-        other = self.posterior(view(mirrored(again, self.ignore), self.ignore))[0]
-        return {
-            "reconstruction": self.reconstruction * gaussian_error(whole, decoded),
-            "divergence": self.beta * min(1.0, progress / WARM_UP) * divergence,
-            "disagreement": self.agreement * disagreement(self.project(mean), self.project(other)),
-        }
+FIRST = 1 << 20
+"""The programs from here on are trained with; those before are for looking at."""
+CHUNK = 16_384
+"""Programs drawn at once."""
+WRITTEN = 60.0
+"""Seconds between two writings of the encoders."""
 
 
-class Kept:
-    """Programs drawn once, by their rows."""
+class Pool:
+    """So many places of the stream, all drawn anew when all were shown ``again`` times; in the device's memory."""
 
-    def __init__(self, stream: Stream, rows: np.ndarray) -> None:
-        self.first = rows[0]
-        self.pictures = np.concatenate([stream[few] for few in np.array_split(rows, math.ceil(len(rows) / BATCH))])
+    def __init__(self, stream: Stream, n: int, again: int, chunk: int = CHUNK) -> None:
+        self.stream, self.n, self.again, self.chunk = stream, n, again, chunk
+        self.shown, self.drawn = 0, 0
+        self.pictures: Tensor | None = None
 
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        return self.pictures[rows - self.first]
+    def __getitem__(self, rows: np.ndarray) -> Tensor:
+        """Pairs uint8 (b, s, s, 6)."""
+        if self.pictures is None or self.shown >= self.again * self.n:
+            start = FIRST + self.drawn
+            parts = np.split(np.arange(start, start + self.n), range(self.chunk, self.n, self.chunk))
+            self.pictures = None  # before others take the memory
+            self.pictures = torch.cat([self.stream.pairs(part) for part in parts])
+            self.drawn, self.shown = self.drawn + self.n, 0
+        self.shown += len(rows)
+        return self.pictures[torch.from_numpy(rows).to(self.pictures.device)]
 
 
 def main() -> None:
     """Draws, trains, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("encoder", type=Path, help="the file to write")
-    parser.add_argument("--showings", type=int, default=300_000, help="images that training sees, in two views each")
-    parser.add_argument("--kept", type=int, default=0, help="programs drawn beforehand and shown again; 0 for none")
-    parser.add_argument("--pairs", choices=("program", "crop"), default="program")
+    parser.add_argument("output", type=Path, help="a folder for the encoders")
+    parser.add_argument("--learners", default="default,mild,strong", help=f"some of {', '.join(LEARNERS)}")
+    parser.add_argument("--showings", type=int, default=10**9, help="pairs that training sees, at most")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="ends the training by the clock")
+    parser.add_argument("--pool", type=int, default=32_768, help="programs of which drawings are kept at a time")
+    parser.add_argument("--again", type=int, default=4, help="times that a pair is shown")
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--pairs", choices=("program", "crop"), default="program", help="two drawings, or one twice")
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--without", default="", help="families that are left out")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="ends the training by the clock")
     parser.add_argument("--resume", type=Path, help="a folder to keep the state in")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    trained, facts = of_programs(options)
-    options.encoder.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.contiguous().cpu() for name, tensor in trained.network.encoder.state_dict().items()}
-    save_file(state, options.encoder, {"facts": json.dumps(facts)})
-    print(json.dumps({**facts, **trained.facts, **{name: terms[-1] for name, terms in trained.history.items()}}))
-
-
-def of_programs(options: argparse.Namespace) -> tuple[Trained, dict[str, Any]]:
-    """The trained network, and how it came to be."""
-    device = pick_device("auto")
     families = [name for name in options.families.split(",") if name not in options.without.split(",")]
-    rows = FIRST + np.arange(options.kept or options.showings)
-    stream = Stream(families, twice=options.pairs == "program", device=device)
-    pixels = Kept(stream, rows) if options.kept else stream
-    settings = complete("siamese-vae", {})
+    facts: dict[str, Any] = {name: getattr(options, name) for name in ("pool", "again", "batch", "pairs", "seed")}
+    facts |= {"families": families}
+    device = pick_device("auto")
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(options.seed)
-    trained = Trained("siamese-vae", OfPrograms(**settings), settings=settings, device=device)
-    n_steps = math.ceil(options.showings / BATCH)
-    run = Run(trained, pixels, rows, n_steps=n_steps, seed=options.seed, limit=60 * options.minutes)
-    run.go(Checkpoint(options.resume, run.fingerprint()) if options.resume else None, None)
-    facts = {name: getattr(options, name) for name in ("showings", "kept", "pairs", "seed")}
-    return trained, {**facts, "families": families}
+    several = Several({name: LEARNERS[name]() for name in options.learners.split(",")}, options.batch)
+    trained = Trained("siamese-vae", several, settings={"size": several.size, "dim": 0}, device=device)
+    pool = Pool(Stream(families, twice=options.pairs == "program", device=device), options.pool, options.again)
+    n_steps = math.ceil(options.showings / options.batch)
+    limit = 60 * options.minutes
+    run = Run(trained, pool, np.arange(options.pool), n_steps=n_steps, seed=options.seed, limit=limit)
+    written = time.monotonic()
+
+    def progress(*_: object) -> None:
+        nonlocal written
+        if time.monotonic() - written > WRITTEN:
+            written = time.monotonic()
+            write(run, options.output, facts)
+
+    run.go(Checkpoint(options.resume, run.fingerprint()) if options.resume else None, progress)
+    write(run, options.output, facts)
+
+
+def write(run: Run, output: Path, facts: dict[str, Any]) -> None:
+    """The encoders as they are, with what made them; and where the training stands, on the screen."""
+    output.mkdir(parents=True, exist_ok=True)
+    facts = facts | {"showings": run.step * run.batch, "seconds": round(run.seconds, 1)}
+    for name, learner in run.trained.network.learners.items():
+        state = {key: value.contiguous().cpu() for key, value in learner.encoder.state_dict().items()}
+        halved = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+        save_file(halved, output / f"{name}.safetensors", {"facts": json.dumps(facts)})
+    (output / "history.json").write_text(json.dumps({**facts, "history": run.history}))
+    last = {name: round(terms[-1], 3) for name, terms in run.history.items()}
+    print(json.dumps({"showings": facts["showings"], "seconds": facts["seconds"], **last}), flush=True)
 
 
 if __name__ == "__main__":

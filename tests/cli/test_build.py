@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 import lookalike
@@ -182,6 +183,20 @@ def test_ignore_leaves_the_other_settings_of_the_model(run, folder, tmp_path):
     other = run("build", folder, "-o", place, "--model", "pixels", "--ignore", "flip")
     assert (other.code, "'pixels' does not take these settings" in other.err) == (1, True)
     assert lookalike.open(place).settings == kept
+
+
+def test_from_scratch_and_back(run, folder, tmp_path):
+    place, small = tmp_path / "a.lookalike", {"dim": 8, "size": 32, "width": 8}
+    quick = {"projection": "pca", "space": "embedding", "n_clusters": 4, "epochs": 0.1}
+    started = lookalike.build(folder, place, model="siamese", model_settings=small, **quick).embeddings.copy()
+    ended = run("build", folder, "-o", place, "--from-scratch")
+    assert (ended.code, "from scratch" in ended.out) == (0, True)
+    scratch = lookalike.open(place)
+    assert scratch.settings.model_settings == {**small, "starter": False}
+    assert not np.allclose(scratch.embeddings, started, atol=1e-3)
+    assert "from scratch" not in run("build", folder, "-o", place, "--with-starter").out
+    assert lookalike.open(place).settings.model_settings == small
+    assert np.allclose(lookalike.open(place).embeddings, started, atol=1e-4)
 
 
 def test_a_seed_that_is_too_large_is_wrong_usage(run, folder, own_library):

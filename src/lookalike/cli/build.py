@@ -18,6 +18,7 @@ from lookalike.cli.options import (
     Differences,
     Epochs,
     Fit,
+    FromScratch,
     LibraryPath,
     MapProjection,
     Minutes,
@@ -55,6 +56,7 @@ def build(
     space: ClusterSpace = None,
     projection: MapProjection = None,
     ignore: Differences = None,
+    from_scratch: FromScratch = None,
     fit: Annotated[
         Fit | None, typer.Option(metavar="FIT", help=f"How an oblong picture becomes a square: {listed(Fit)}.")
     ] = None,
@@ -86,7 +88,7 @@ def build(
     """
     settings = given(
         model=model,
-        model_settings=ignore and {**_kept_settings(folder, output, model), **ignore},
+        model_settings=_of_model(ignore, from_scratch, folder, output, model),
         n_clusters=n_clusters,
         method=method,
         space=space,
@@ -154,6 +156,18 @@ def info(
     answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found))
 
 
+def _of_model(
+    ignore: dict[str, Any] | None, from_scratch: bool | None, folder: Path, output: Path | None, model: str | None
+) -> dict[str, Any] | None:
+    """The model's settings where one of them is given, with those from an earlier run; None otherwise."""
+    if ignore is None and from_scratch is None:
+        return None
+    settings = {**_kept_settings(folder, output, model), **(ignore or {})}
+    if from_scratch is not None:
+        settings.pop("starter", None)
+    return {**settings, "starter": False} if from_scratch else settings
+
+
 def _kept_settings(folder: Path, output: Path | None, model: str | None) -> dict[str, Any]:
     """The model's settings that a library from an earlier run has, when it is there and keeps its model."""
     from lookalike.pipeline.building import library_path
@@ -188,6 +202,7 @@ def _named(file_names: list[str]) -> str:
 def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
     clusters, model = library.info()["stages"]["clusters"], library.info()["stages"]["model"]
     apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
+    apart += "" if library.settings.model_settings.get("starter", True) else ", from scratch"
     chosen = ", chosen by silhouette: the finest division that stands out" if clusters.get("silhouette") else ""
     place = shlex.quote(summary["library"])
     return facts(
@@ -195,7 +210,10 @@ def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
             ("library", readable(summary["library"])),
             ("images", f"{summary['images']:,}"),
             ("skipped", _first_skipped(library, place)),
-            ("model", f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps{apart}"),
+            (
+                "model",
+                f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps{apart}",
+            ),
             ("clusters", f"{summary['clusters']:,} ({clusters['method']} on the {clusters['space']}{chosen})"),
             ("seconds", seconds(summary["seconds"])),
             ("next", _next(library, place)),

@@ -153,6 +153,14 @@ Differences = Annotated[
         "none. Default: crop,scale, and flip unless the folder's pictures are unlike mirror images (digits, pages).",
     ),
 ]
+FromScratch = Annotated[
+    bool | None,
+    typer.Option(
+        "--from-scratch/--with-starter",
+        help="Whether a Siamese model learns from the folder alone; otherwise it also knows what a network learned "
+        "from drawings, never from photographs, whose weights ship with Lookalike. Default: with it.",
+    ),
+]
 Epochs = Annotated[
     Any,
     typer.Option(

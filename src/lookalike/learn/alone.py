@@ -20,6 +20,7 @@ from lookalike.learn.measures import (
     BINS,
     CLIP,
     COLOUR_CELLS,
+    CONVOLUTIONS,
     FAINT,
     FLOOR,
     GRIDS,
@@ -27,7 +28,9 @@ from lookalike.learn.measures import (
     LOOKED_AT,
     ORIENTATIONS,
     PALETTE,
+    SEEN,
     SIDE,
+    STARTER_CELLS,
     SURE,
     TOGETHER,
     UNSEEN,
@@ -82,6 +85,7 @@ class Alone:
         shares = _shares(image)
         parts = [_blocks(shares, cell, mirrored) for cell in (self.size // 8, self.size // 4)]
         parts += [_patches(image, self.weights, mirrored), _texture(image, mirrored)]
+        parts += [_started(image, self.weights, mirrored)] if "sight.starter.bias0" in self.weights else []
         parts += [_colours(image, mirrored), _palette(image)] if in_colour else []
         seen: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
         return seen
@@ -131,12 +135,17 @@ def _features(image: np.ndarray, weights: Weights) -> np.ndarray:
 
 def _convolution(x: np.ndarray, weights: Weights, name: str, *, stride: int) -> np.ndarray:
     """3x3 convolution and batch normalisation of x (c, h, w)."""
-    kernel, at = weights[f"{name}.0.weight"], f"{name}.1"
-    windows = sliding_window_view(np.pad(x, ((0, 0), (1, 1), (1, 1))), (3, 3), (1, 2))[:, ::stride, ::stride]
-    columns = windows.transpose(0, 3, 4, 1, 2).reshape(kernel[0].size, -1)
+    at = f"{name}.1"
     scale = weights[f"{at}.weight"] / np.sqrt(weights[f"{at}.running_var"] + 1e-5)
     shift = weights[f"{at}.bias"] - weights[f"{at}.running_mean"] * scale
-    made: np.ndarray = scale[:, None] * (kernel.reshape(len(kernel), -1) @ columns) + shift[:, None]
+    return _convolved(x, scale[:, None, None, None] * weights[f"{name}.0.weight"], shift, stride)
+
+
+def _convolved(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, stride: int) -> np.ndarray:
+    """3x3 convolution of x (c, h, w) with a kernel (channels, c, 3, 3)."""
+    windows = sliding_window_view(np.pad(x, ((0, 0), (1, 1), (1, 1))), (3, 3), (1, 2))[:, ::stride, ::stride]
+    columns = windows.transpose(0, 3, 4, 1, 2).reshape(kernel[0].size, -1)
+    made: np.ndarray = kernel.reshape(len(kernel), -1) @ columns + bias[:, None]
     return made.reshape(len(kernel), *windows.shape[1:3])
 
 
@@ -228,6 +237,24 @@ def _bands(image: np.ndarray) -> np.ndarray:
         found.append(np.log(_averaged(energies, cells) + np.float32(UNSEEN**2)).reshape(ORIENTATIONS, -1) / 2)
         level = _averaged(level, len(level) // 2)
     return np.concatenate(found)
+
+
+def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> np.ndarray:
+    """What `starter.Starter` gives of an image (3, s, s): (n_features,)."""
+    image = _averaged(image, SEEN) if image.shape[-1] > SEEN else image
+    seen = _started_once(image, weights)
+    return (seen + _started_once(image[:, :, ::-1], weights)) / 2 if mirrored else seen
+
+
+def _started_once(image: np.ndarray, weights: Weights) -> np.ndarray:
+    x = begun = 2 * image - 1
+    for number, layer in enumerate(CONVOLUTIONS):
+        begun = x if layer.begins else begun
+        kernel, bias = (weights[f"sight.starter.{of}{number}"] for of in ("weight", "bias"))
+        x = _convolved(x, kernel, bias, layer.stride)
+        x = (x + begun if layer.ends else x).clip(0)
+    roots: np.ndarray = np.sqrt(_averaged(x, STARTER_CELLS).ravel())
+    return roots / np.float32(max(float(np.linalg.norm(roots)), 1e-12))
 
 
 def _colours(image: np.ndarray, mirrored: bool) -> np.ndarray:

@@ -13,6 +13,8 @@ from lookalike.errors import SettingError
 
 _SPLIT = Lock()
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ELSEWHERE = 32
+"""Times as many images that a graphics card is given at once: it waits for few more than for many."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -44,10 +46,15 @@ def autocast(device: torch.device) -> Any:
     return torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device))
 
 
-def to_floats(images: np.ndarray, device: torch.device) -> Tensor:
+def to_floats(images: np.ndarray | Tensor, device: torch.device) -> Tensor:
     """uint8 (m, s, s, 3) to floats (m, 3, s, s) in [0, 1] on the device, in the channels-last layout it already has."""
-    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device, non_blocking=True)
-    return tensor.permute(0, 3, 1, 2).float().div_(255)
+    tensor = images if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+    return tensor.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+
+
+def at_once(device: torch.device, few: int) -> int:
+    """How many images to describe at once there, where ``few`` stay in a processor's cache."""
+    return few if device.type == "cpu" else ELSEWHERE * few
 
 
 def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) -> Tensor:
@@ -56,7 +63,7 @@ def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) 
     On a processor every core works on a few of its own: small operations that are split among cores wait for one
     another longer than they work, above all where other programs run too. The result does not depend on the cores.
     """
-    parts = torch.split(images, few)
+    parts = torch.split(images, at_once(images.device, few))
     if images.device.type != "cpu" or min(len(parts), torch.get_num_threads()) < 2:
         with torch.no_grad():
             return torch.cat([function(part) for part in parts])

@@ -1,7 +1,8 @@
-"""The numbers that describe pictures: in batches, by `descriptor`, `patches`, `texture`, and one by one, by `alone`."""
+"""What describes pictures: in batches by `descriptor`, `patches`, `texture`, `starter`, one by one by `alone`."""
 
 from functools import cache
 from math import pi
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,30 @@ UNSEEN = 0.02
 """Patterns fainter than this (of white on black) count as none."""
 TOGETHER = 0.3
 """What a correlation between two bands weighs beside their means and standard deviations."""
+SEEN = 64
+"""Pixels a side that the starter looks at, at most."""
+STARTER_CELLS = 4
+"""Cells a side over which what it sees is averaged."""
+
+
+class Convolution(NamedTuple):
+    """A layer of the starter: 3x3, followed by a ReLU; ``begins`` or ``ends`` the stretch that a shortcut bridges."""
+
+    channels: int
+    stride: int
+    begins: bool = False
+    ends: bool = False
+
+
+CONVOLUTIONS = (
+    Convolution(32, 2),
+    Convolution(64, 2),
+    Convolution(64, 1, begins=True),
+    Convolution(64, 1, ends=True),
+    Convolution(128, 2),
+    Convolution(128, 1, begins=True),
+    Convolution(128, 1, ends=True),
+)
 
 
 @cache

@@ -66,7 +66,7 @@ ELSEWHERE: dict[str, Home] = {
 }
 """By the kind of their names; ``size`` where their files do not say, ``dim`` at most."""
 DEFAULT = "siamese-vae"
-GENERATION = 6
+GENERATION = 7
 """Raised when the same settings come to mean another model, so that a library trains its own again."""
 MAX_DESCRIPTION = 64 << 20
 """Bytes: a longer model.json is not read."""

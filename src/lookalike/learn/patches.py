@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lookalike.learn.device import at_once
 from lookalike.learn.measures import FAINT, GRIDS, LOOKED_AT, SIDE, SURE, WORDS
 
 REGULAR = 0.1
@@ -57,7 +58,9 @@ class Patches(nn.Module):
         """Square roots of mean shares (Hellinger), of length 1."""
         words = torch.cat([self.words, _flipped(self.words)]) if self.mirrored else self.words
         pool = self._pool(images.device)
-        described = torch.cat([self._pooled(few, words, pool) for few in torch.split(images, FEW)])
+        described = torch.cat(
+            [self._pooled(few, words, pool) for few in torch.split(images, at_once(images.device, FEW))]
+        )
         return functional.normalize(described.sqrt_(), dim=1)
 
     def _pooled(self, images: Tensor, words: Tensor, pool: Tensor) -> Tensor:

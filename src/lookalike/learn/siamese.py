@@ -30,16 +30,17 @@ class Siamese(nn.Module):
     """Two views of one image should have one code: the talk's first alternative to an autoencoder.
 
     The code is [sight; outline; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradients,
-    patches, texture and colours that agrees best between views of an image, and between neighbours; it is found in
-    seconds and is what search lives on. The *outline*, found with it, is where gradients vary most: it helps clusters,
-    which are kinds of things, not single ones. μ, of ``latent`` numbers, is learned by a network from pixels and adds
-    what descriptors cannot say. ``dim`` is the length of the embedding, in which the whitening joins the three with the
-    weights 1, ``outline`` and ``learned``.
+    patches, texture, colours and what the *starter* sees (`starter.py`) that agrees best between views of an image, and
+    between neighbours; it is found in seconds and is what search lives on. The *outline*, found with it, is where
+    gradients vary most: it helps clusters, which are kinds of things, not single ones. μ, of ``latent`` numbers, is
+    learned by a network from pixels and adds what descriptors cannot say. ``dim`` is the length of the embedding, in
+    which the whitening joins the three with the weights 1, ``outline`` and ``learned``.
 
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
     told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs
     agreement with an image's nearest against agreement between its views: a larger one gathers kinds of things, 0
-    keeps to the single picture. A larger ``width`` sees more and costs its square.
+    keeps to the single picture. Without ``starter``, whose weights were learned from drawings, all is learned from the
+    folder, from scratch. A larger ``width`` sees more and costs its square.
     """
 
     size: ClassVar[int] = 64
@@ -56,13 +57,16 @@ class Siamese(nn.Module):
         neighbors: float = 0.6,
         outline: float = 0.5,
         learned: float = 0.2,
+        starter: bool = True,
         ignore: Sequence[str] = IGNORED,
     ) -> None:
         super().__init__()
         if unknown := set(ignore) - set(IGNORABLE):
             raise ValueError(f"ignore={sorted(unknown)[0]!r} is unknown; there are {', '.join(IGNORABLE)}")
+        if not isinstance(starter, bool):
+            raise ValueError(f"starter={starter!r} must be True or False")
         self.latent, self.ignore = latent, tuple(ignore)
-        self.sight = Sight(dim, size, self.ignore, neighbors)
+        self.sight = Sight(dim, size, self.ignore, neighbors, starter=starter)
         self.blocks = [Block(dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), Block(latent, learned, 0.2)]
         self.encoder = Encoder(size, width)
         self.heads = nn.Linear(self.encoder.n_features, 2 * latent)
@@ -118,6 +122,7 @@ class SiameseVAE(Siamese):
         neighbors: float = 0.6,
         outline: float = 0.5,
         learned: float = 0.2,
+        starter: bool = True,
         ignore: Sequence[str] = IGNORED,
     ) -> None:
         super().__init__(
@@ -128,6 +133,7 @@ class SiameseVAE(Siamese):
             neighbors=neighbors,
             outline=outline,
             learned=learned,
+            starter=starter,
             ignore=ignore,
         )
         self.reconstruction, self.beta, self.free_bits, self.agreement = reconstruction, beta, free_bits, agreement

@@ -19,6 +19,7 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients, palett
 from lookalike.learn.device import in_parallel
 from lookalike.learn.measures import COLOUR_CELLS, PALETTE
 from lookalike.learn.patches import Patches
+from lookalike.learn.starter import Starter
 from lookalike.learn.texture import N_TEXTURE, texture
 from lookalike.learn.views import view
 
@@ -27,11 +28,12 @@ PARTS = {
     "coarse": (128, 0.7),
     "patches": (192, 1.1),
     "texture": (64, 0.7),
+    "starter": (128, 1.0),
     "colour": (96, 0.5),
     "palette": (64, 0.3),
 }
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
-of the whole picture, mean colours in cells, and the colours of the whole picture."""
+of the whole picture, what the starter sees in cells, mean colours in cells, and the colours of the whole picture."""
 IN_COLOUR = ("colour", "palette")
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
@@ -52,16 +54,19 @@ class Sight(nn.Module):
 
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
+    Without ``starter`` it knows nothing that is not found in the folder.
     """
 
     mean: Tensor
     matrix: Tensor
 
-    def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float) -> None:
+    def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float, *, starter: bool = True) -> None:
         super().__init__()
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
-        self.parts = {name: part for name, part in PARTS.items() if name not in IN_COLOUR or "color" not in ignore}
+        without = (IN_COLOUR if "color" in ignore else ()) + (() if starter else ("starter",))
+        self.parts = {name: part for name, part in PARTS.items() if name not in without}
         self.patches = Patches(mirrored="flip" in ignore)
+        self.starter = Starter(mirrored="flip" in ignore) if starter else None
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
         self.dim = dim
@@ -76,6 +81,8 @@ class Sight(nn.Module):
     def prepare(self, images: Tensor) -> None:
         """Finds the map from a sample (m, 3, s, s); directions beyond what m images span stay zero."""
         self.patches.prepare(images)
+        if self.starter:
+            self.starter.prepare()
         described = self._describe(images)  # (m, n)
         self.mean.copy_(described.mean(0))
         reduction = self._components(described - self.mean)  # (n, k)
@@ -100,6 +107,7 @@ class Sight(nn.Module):
             "coarse": 72 * 3**2,
             "patches": self.patches.n_features,
             "texture": N_TEXTURE,
+            "starter": Starter.n_features,
             "colour": 3 * COLOUR_CELLS**2,
             "palette": prod(PALETTE),
         }
@@ -113,6 +121,8 @@ class Sight(nn.Module):
         mirrored = "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
+        if self.starter:
+            parts.append(self.starter(few))
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
