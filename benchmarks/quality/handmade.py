@@ -1,4 +1,4 @@
-"""How good is what nobody learned: hand-made features and an untrained network, on a labelled folder.
+"""How good is what was not learned from the folder: hand-made features, an untrained network, the starter alone.
 
 python benchmarks/quality/handmade.py ../shared/data/clothing
 python benchmarks/quality/handmade.py ../shared/data/near-duplicates --labels ../shared/data/near-duplicates/truth.csv
@@ -23,6 +23,7 @@ from lookalike import organize, search
 from lookalike.images import Pixels, decode_folder, scan
 from lookalike.learn.descriptor import oriented_gradients
 from lookalike.learn.nets import Encoder
+from lookalike.learn.starter import Starter
 from lookalike.pipeline.labels import labels_from
 from lookalike.pipeline.scoring import cluster_scores, search_scores
 
@@ -100,6 +101,14 @@ def untrained(images: np.ndarray, seed: int) -> np.ndarray:
         return np.concatenate([network(few).numpy() for few in floats if len(few)])
 
 
+def started(images: np.ndarray, seed: int) -> np.ndarray:
+    """What the starter sees, which never saw a photograph."""
+    starter = Starter(mirrored=False)
+    starter.prepare()
+    few_by_few = torch.split(torch.from_numpy(images).permute(0, 3, 1, 2), 256)
+    return np.concatenate([starter(few.float() / 255).numpy() for few in few_by_few])
+
+
 def reduced(features: np.ndarray, *, whiten: bool) -> np.ndarray:
     """64 principal components."""
     return PCA(64, whiten=whiten, random_state=0).fit_transform(features)
@@ -119,6 +128,7 @@ FEATURES = {
     "HOG PCA-64 whitened": lambda images, seed: reduced(hog(images, seed), whiten=True),
     "HSV histogram": hsv,
     "HOG + pixels + HSV whitened": joined,
+    "starter PCA-64 whitened": lambda images, seed: reduced(started(images, seed), whiten=True),
     "untrained encoder PCA-64 whitened": lambda images, seed: reduced(untrained(images, seed), whiten=True),
 }
 DRAWN = {"untrained encoder PCA-64 whitened"}

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from runs import keep
+from runs import FROM_SCRATCH, keep
 
 import lookalike
 from lookalike.images import scan
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--models", default="siamese-vae")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--effort", type=float, default=Siamese.effort, help="3 trains ten times as long")
+    parser.add_argument("--from-scratch", action="store_true", help="Siamese models without the starter")
     parser.add_argument("--minutes", type=float, default=None, help="ends each training by the clock (for `talk`)")
     parser.add_argument("--libraries", type=Path, help="keeps the libraries there; what one holds is not made again")
     options = parser.parse_args()
@@ -45,6 +46,7 @@ def main() -> None:
         for model in options.models.split(","):
             effort = options.effort if model in NETWORKS else None
             name = f"{model}, effort {effort:g}" if effort not in (None, Siamese.effort) else model
+            name += FROM_SCRATCH * options.from_scratch
             for averaged, run in measured(options, model, seed):
                 facts = {"effort": effort, "minutes": options.minutes, "averaged": averaged}
                 keep(options.name or options.folder.name, name, seed, run, **facts)
@@ -53,10 +55,13 @@ def main() -> None:
 def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tuple[bool, dict[str, float]]]:
     """The scores of one build, of its embeddings as the model makes them and averaged, and its seconds."""
     settings = {"model": model, "random_state": seed, "minutes": options.minutes, "projection": "pca"}
+    if options.from_scratch:
+        settings["model_settings"] = {"starter": False}
     if model in NETWORKS:
         settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
     with place(options.libraries) as kept:
-        output = kept / f"{options.name or options.folder.name}-{model}-{options.effort:g}-{seed}.lookalike"
+        name = f"{options.name or options.folder.name}-{model}-{options.effort:g}-{seed}"
+        output = kept / f"{name}{FROM_SCRATCH.replace(' ', '-') * options.from_scratch}.lookalike"
         library = lookalike.build(options.folder, output, n_clusters=2, space="embedding", **settings)
         codes, classes = label_codes(options.labels, library.images["file_name"])
         library.cluster(n_clusters=len(classes), space="manifold")

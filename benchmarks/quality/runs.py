@@ -19,6 +19,10 @@ import pandas as pd
 from lookalike.learn import GENERATION
 
 RESULTS = Path(__file__).with_name("results.jsonl")
+FROM_SCRATCH = " from scratch"
+"""How the names of Siamese models without the starter end."""
+TEXTURE, STARTER = 6, 7
+"""Generations (`GENERATION`) from which on they know texture, and come with the starter."""
 SCORES = {
     "precision_at_10": "P@10",
     "knn_accuracy": "1-NN",
@@ -59,16 +63,18 @@ def table(folder_set: str) -> str:
 
     Search with embeddings that are averaged with those around them has a row of its own.
 
-    P@10 with a ‡ is of runs from before the meaning of the default's settings last changed (`GENERATION`), of it and of
-    ``siamese``; those from before the change before do not count. ACC with a † is of clusters from before links between
-    neighbours counted ("links").
+    The default and ``siamese`` of before there was a starter were trained from scratch. P@10 with a ‡ is of those that
+    did not know texture yet; those of still earlier generations do not count. ACC with a † is of clusters from before
+    links between neighbours counted ("links").
     """
     runs = pd.read_json(RESULTS, lines=True)
+    of_ours = runs["model"].str.startswith("siamese")
+    runs = runs[~of_ours | runs["generation"].ge(TEXTURE - 1)]
+    scratch = of_ours & runs["generation"].lt(STARTER) & ~runs["model"].str.endswith(FROM_SCRATCH)
+    runs["model"] += scratch.map({True: FROM_SCRATCH, False: ""})
+    runs["old"] = of_ours & runs["generation"].lt(TEXTURE)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
-    of_ours = runs["model"].str.startswith("siamese")
-    runs = runs[~of_ours | runs["generation"].ge(GENERATION - 1)]
-    runs["old"] = of_ours & runs["generation"].lt(GENERATION)
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
     heads = ["model", "runs", *scores.values(), "drawn", "train, s"]

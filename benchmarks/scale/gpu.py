@@ -40,7 +40,7 @@ def main() -> None:
         print(f"{n:,} images drawn in {time.monotonic() - start:.1f} s", flush=True)
         row(pixels)
         if options.few:
-            with mock.patch.object(module, "ELSEWHERE", 1):
+            with mock.patch.object(module, "MANY", 1):
                 row(pixels, ", few at once")
 
 

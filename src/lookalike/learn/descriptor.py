@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lookalike.learn.device import at_once
 from lookalike.learn.measures import BINS, CLIP, FLOOR, PALETTE
 
 CHUNK = 4
@@ -23,7 +24,7 @@ def oriented_gradients(images: Tensor, *cells: int, mirrored: bool) -> Tensor:
     Images (b, 3, s, s) in [0, 1] to (b, blocks² · 4 · 18), blocks = s/cell - 1, for each of ``cells`` side by side.
     ``mirrored`` averages with what the mirrored image would give, so that both give the same.
     """
-    few_by_few = torch.split(images, CHUNK)
+    few_by_few = torch.split(images, at_once(images.device, CHUNK))
     return torch.cat([torch.cat(_gradients_of_few(few.float(), cells, mirrored), 1) for few in few_by_few])
 
 

@@ -58,9 +58,8 @@ class Patches(nn.Module):
         """Square roots of mean shares (Hellinger), of length 1."""
         words = torch.cat([self.words, _flipped(self.words)]) if self.mirrored else self.words
         pool = self._pool(images.device)
-        described = torch.cat(
-            [self._pooled(few, words, pool) for few in torch.split(images, at_once(images.device, FEW))]
-        )
+        parts = torch.split(images, at_once(images.device, FEW))
+        described = torch.cat([self._pooled(few, words, pool) for few in parts])
         return functional.normalize(described.sqrt_(), dim=1)
 
     def _pooled(self, images: Tensor, words: Tensor, pool: Tensor) -> Tensor:

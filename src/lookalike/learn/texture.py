@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lookalike.learn.device import at_once
 from lookalike.learn.measures import LEVELS, ORIENTATIONS, TOGETHER, UNSEEN, in_the_mirror, quadrature
 
 N_BANDS = LEVELS * ORIENTATIONS
@@ -24,7 +25,8 @@ def texture(images: Tensor, *, mirrored: bool) -> Tensor:
     A band is one of 6 orientations at one of 3 scales. ``mirrored`` averages with what the mirrored image would give.
     """
     filters = torch.from_numpy(quadrature()).to(images.device)[:, None]
-    bands = torch.cat([_bands(few.float(), filters) for few in torch.split(images, FEW)])  # (b, 18, cells²)
+    parts = torch.split(images, at_once(images.device, FEW))
+    bands = torch.cat([_bands(few.float(), filters) for few in parts])  # (b, 18, cells²)
     means = bands.mean(2, keepdim=True)
     centred = bands - means
     spreads = centred.square().mean(2, keepdim=True).sqrt()
