@@ -87,6 +87,7 @@ def looking(paths: list[Path]) -> Iterator[tuple[str, Work]]:
         "gradients": partial(oriented_gradients, mirrored=True),
         "patches": sight.patches,
         "texture": partial(texture, mirrored=True),
+        "starter": sight.starter,
         "colours": partial(colour_layout, cells=8, mirrored=True),
         "palette": palette,
     }

@@ -26,6 +26,7 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients, palett
 from lookalike.learn.device import in_parallel
 from lookalike.learn.patches import Patches
 from lookalike.learn.sight import OUTLINE, ROUNDS, Sight
+from lookalike.learn.starter import Starter
 from lookalike.learn.symmetry import JUDGED, mirror_distance
 from lookalike.learn.texture import texture
 from lookalike.learn.views import IGNORED
@@ -66,7 +67,7 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
-    for left_out in ("patches", "coarse", "fine", "texture", "colour", "palette"):
+    for left_out in ("patches", "coarse", "fine", "texture", "starter", "colour", "palette"):
         yield f"sight without {left_out}", partial(sight, DEFAULT, without=left_out)
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
@@ -85,12 +86,20 @@ def learned_patches(images: Tensor) -> Patches:
     return patches
 
 
+def ready_starter() -> Starter:
+    """The starter with its weights."""
+    starter = Starter(mirrored=True)
+    starter.prepare()
+    return starter
+
+
 DESCRIPTORS = {
     "gradients in 8x8 cells": lambda images: lambda few: oriented_gradients(few, 8, mirrored=False),
     "the same, mirror-symmetric": lambda images: lambda few: oriented_gradients(few, 8, mirrored=True),
     "gradients in 4x4 cells": lambda images: lambda few: oriented_gradients(few, 16, mirrored=True),
     "patches": learned_patches,
     "texture": lambda images: partial(texture, mirrored=True),
+    "what the starter sees": lambda images: ready_starter(),
     "colours in 8x8 cells": lambda images: lambda few: colour_layout(few, 8, mirrored=True),
     "colours of the whole picture": lambda images: palette,
 }
