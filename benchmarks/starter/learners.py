@@ -10,7 +10,6 @@ from torch.nn import functional
 from lookalike.learn.model import complete
 from lookalike.learn.nets import Encoder
 from lookalike.learn.siamese import SiameseVAE, disagreement
-from lookalike.learn.vae import WARM_UP, gaussian_error, kullback_leibler
 from lookalike.learn.views import IGNORED, mirrored, view
 
 PREPARED = 2000
@@ -25,24 +24,10 @@ class OfPrograms(SiameseVAE):
         """Sight of some of the first drawings."""
         super().prepare(images[:PREPARED, :3])
 
-    def known(self, images: Tensor) -> Tensor:
-        """Sight of the first drawings (b, dim + OUTLINE)."""
-        return super().known(images[:, :3])
-
-    def loss(self, images: Tensor, progress: float, known: Tensor | None = None) -> dict[str, Tensor]:
+    def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
         """That of the default, with a view of each drawing where it has two views of one image."""
         drawing, again = images.chunk(2, dim=1)
-        whole = mirrored(drawing, self.ignore)
-        mean, log_variance = self.posterior(view(whole, self.ignore))
-        code = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-        decoded = self.decode(torch.cat([self.known(images) if known is None else known, code], 1))
-        divergence = kullback_leibler(mean, log_variance).clamp(min=self.free_bits).sum()
-        other = self.posterior(view(mirrored(again, self.ignore), self.ignore))[0]
-        return {
-            "reconstruction": self.reconstruction * gaussian_error(whole, decoded),
-            "divergence": self.beta * min(1.0, progress / WARM_UP) * divergence,
-            "disagreement": self.agreement * disagreement(self.project(mean), self.project(other)),
-        }
+        return super().loss(drawing, progress, again=again)
 
 
 class Contrast(nn.Module):

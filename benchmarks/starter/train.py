@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,27 +34,31 @@ FIRST = 1 << 20
 """The programs from here on are trained with; those before are for looking at."""
 CHUNK = 16_384
 """Programs drawn at once."""
+ENDLESS = 10**9
+"""Pairs that no clock waits for."""
 WRITTEN = 60.0
 """Seconds between two writings of the encoders."""
 
 
 class Pool:
-    """So many places of the stream, all drawn anew when all were shown ``again`` times; in the device's memory."""
+    """So many places of the stream, all drawn anew when all were shown ``again`` times; in the device's memory.
 
-    def __init__(self, stream: Stream, n: int, again: int, chunk: int = CHUNK) -> None:
-        self.stream, self.n, self.again, self.chunk = stream, n, again, chunk
-        self.shown, self.drawn = 0, 0
+    ``shown`` tells how many pairs the training has seen, so that one that goes on goes on in the stream, too.
+    """
+
+    def __init__(self, stream: Stream, n: int, again: int, shown: Callable[[], int]) -> None:
+        self.stream, self.n, self.again, self.shown = stream, n, again, shown
+        self.drawn = -1
         self.pictures: Tensor | None = None
 
     def __getitem__(self, rows: np.ndarray) -> Tensor:
         """Pairs uint8 (b, s, s, 6)."""
-        if self.pictures is None or self.shown >= self.again * self.n:
-            start = FIRST + self.drawn
-            parts = np.split(np.arange(start, start + self.n), range(self.chunk, self.n, self.chunk))
+        window = self.shown() // (self.again * self.n)
+        if self.pictures is None or window != self.drawn:
+            programs = FIRST + window * self.n + np.arange(self.n)
             self.pictures = None  # before others take the memory
-            self.pictures = torch.cat([self.stream.pairs(part) for part in parts])
-            self.drawn, self.shown = self.drawn + self.n, 0
-        self.shown += len(rows)
+            parts = np.split(programs, range(CHUNK, self.n, CHUNK))
+            self.pictures, self.drawn = torch.cat([self.stream.pairs(part) for part in parts]), window
         return self.pictures[torch.from_numpy(rows).to(self.pictures.device)]
 
 
@@ -62,8 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="a folder for the encoders")
     parser.add_argument("--learners", default="default,mild,strong", help=f"some of {', '.join(LEARNERS)}")
-    parser.add_argument("--showings", type=int, default=10**9, help="pairs that training sees, at most")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="ends the training by the clock")
+    parser.add_argument("--showings", type=int, help="pairs that training sees, at most")
+    parser.add_argument("--minutes", type=float, help="ends the training by the clock")
     parser.add_argument("--pool", type=int, default=32_768, help="programs of which drawings are kept at a time")
     parser.add_argument("--again", type=int, default=4, help="times that a pair is shown")
     parser.add_argument("--batch", type=int, default=1024)
@@ -73,6 +78,8 @@ def main() -> None:
     parser.add_argument("--resume", type=Path, help="a folder to keep the state in")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.showings is None and options.minutes is None:
+        parser.error("when does it end? give --showings or --minutes")
     families = [name for name in options.families.split(",") if name not in options.without.split(",")]
     facts: dict[str, Any] = {name: getattr(options, name) for name in ("pool", "again", "batch", "pairs", "seed")}
     facts |= {"families": families}
@@ -81,9 +88,10 @@ def main() -> None:
     torch.manual_seed(options.seed)
     several = Several({name: LEARNERS[name]() for name in options.learners.split(",")}, options.batch)
     trained = Trained("siamese-vae", several, settings={"size": several.size, "dim": 0}, device=device)
-    pool = Pool(Stream(families, twice=options.pairs == "program", device=device), options.pool, options.again)
-    n_steps = math.ceil(options.showings / options.batch)
-    limit = 60 * options.minutes
+    stream = Stream(families, twice=options.pairs == "program", device=device)
+    pool = Pool(stream, options.pool, options.again, lambda: run.step * run.batch)
+    n_steps = math.ceil((options.showings or ENDLESS) / options.batch)
+    limit = 60 * options.minutes if options.minutes else math.inf
     run = Run(trained, pool, np.arange(options.pool), n_steps=n_steps, seed=options.seed, limit=limit)
     written = time.monotonic()
 

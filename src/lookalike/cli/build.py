@@ -202,7 +202,8 @@ def _named(file_names: list[str]) -> str:
 def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
     clusters, model = library.info()["stages"]["clusters"], library.info()["stages"]["model"]
     apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
-    apart += "" if library.settings.model_settings.get("starter", True) else ", from scratch"
+    if not library.settings.model_settings.get("starter", True):
+        apart += ", from scratch"
     chosen = ", chosen by silhouette: the finest division that stands out" if clusters.get("silhouette") else ""
     place = shlex.quote(summary["library"])
     return facts(
@@ -210,10 +211,7 @@ def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
             ("library", readable(summary["library"])),
             ("images", f"{summary['images']:,}"),
             ("skipped", _first_skipped(library, place)),
-            (
-                "model",
-                f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps{apart}",
-            ),
+            ("model", f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps{apart}"),
             ("clusters", f"{summary['clusters']:,} ({clusters['method']} on the {clusters['space']}{chosen})"),
             ("seconds", seconds(summary["seconds"])),
             ("next", _next(library, place)),

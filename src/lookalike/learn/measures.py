@@ -62,6 +62,7 @@ CONVOLUTIONS = (
     Convolution(128, 1, begins=True),
     Convolution(128, 1, ends=True),
 )
+"""The starter's layers; the pictures' three channels come before them."""
 
 
 @cache

@@ -150,15 +150,21 @@ class SiameseVAE(Siamese):
         does not change it either."""
         return self.sight(images)  # type: ignore[no-any-return]
 
-    def loss(self, images: Tensor, progress: float, known: Tensor | None = None) -> dict[str, Tensor]:
-        """Reconstruction of the image from a view, divergence, and the disagreement of two views."""
+    def loss(
+        self, images: Tensor, progress: float, known: Tensor | None = None, again: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Reconstruction of the image from a view, divergence, and the disagreement of two views.
+
+        The second view is of ``again``, other pictures of the same things, where there are some.
+        """
         whole = mirrored(images, self.ignore)
         mean, log_variance = self.posterior(view(whole, self.ignore))
         spread = torch.randn_like(mean) * torch.exp(0.5 * log_variance)
         seen = self.known(images) if known is None else known
         decoded = self.decode(torch.cat([seen, mean + spread], 1))
         divergence = kullback_leibler(mean, log_variance).clamp(min=self.free_bits).sum()
-        other = self.posterior(view(mirrored(images, self.ignore), self.ignore))[0]
+        second = images if again is None else again
+        other = self.posterior(view(mirrored(second, self.ignore), self.ignore))[0]
         return {
             "reconstruction": self.reconstruction * gaussian_error(whole, decoded),
             "divergence": self.beta * min(1.0, progress / WARM_UP) * divergence,
