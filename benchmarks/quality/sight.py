@@ -81,7 +81,7 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
 
 def learned_patches(images: Tensor) -> Patches:
     """Patches that know their words."""
-    patches = Patches(mirrored=True)
+    patches = Patches(64, mirrored=True)
     patches.prepare(images)
     return patches
 

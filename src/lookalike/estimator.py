@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lookalike.errors import SettingError
-from lookalike.images import load
+from lookalike.images import load, typical_side
 from lookalike.learn import DEFAULT, embed, image_size, train
 
 UINT8_RANGE = (0.0, 255.0)
@@ -111,8 +111,8 @@ class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ValueError
             ``X`` is empty, has the wrong shape, or holds NaN or infinity.
         """
-        settings = self._settings()
         raw = self._raw(X, reset=True)
+        settings = self._settings(raw)
         self.pixel_range_ = _range(raw)
         pixels = _squares(raw, self.pixel_range_, settings["size"])
         self.model_ = train(
@@ -167,12 +167,13 @@ class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _n_features_out(self) -> int:
         return int(self.model_.dim)
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, raw: Sequence[Any]) -> dict[str, Any]:
         given = self.model_settings or {}
         if "dim" in given:
             raise SettingError("model_settings holds 'dim'; give it as n_components instead")
         dim = int(self.n_components) if isinstance(self.n_components, np.integer) else self.n_components
-        return {"size": image_size(self.model), **given, "dim": dim}
+        size = image_size(self.model, len(raw), lambda: typical_side(raw))
+        return {"size": size, **given, "dim": dim}
 
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):

@@ -28,7 +28,7 @@ def textures():
 
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_they_tell_textures_apart_wherever_they_lie(textures, mirrored):
-    patches = Patches(mirrored=mirrored)
+    patches = Patches(64, mirrored=mirrored)
     assert patches(textures[:2]).count_nonzero() == 0, "nothing is known before the folder was seen"
     patches.prepare(textures)
     described = patches(textures)
@@ -42,13 +42,13 @@ def test_mirrored_pictures_give_the_same_when_asked_and_not_otherwise(textures):
     slanted = torch.stack([picture.roll(row, -1) for picture, row in zip(textures, range(60), strict=True)])
     slanted = torch.stack([torch.stack([p[:, row].roll(row, -1) for row in range(64)], 1) for p in slanted])
     for mirrored, same in ((True, True), (False, False)):
-        patches = Patches(mirrored=mirrored)
+        patches = Patches(64, mirrored=mirrored)
         patches.prepare(slanted)
         assert torch.allclose(patches(slanted), patches(slanted.flip(-1)), atol=1e-4) is same
 
 
 def test_the_same_sample_gives_the_same_words_whatever_was_drawn_before(textures):
-    first, second = Patches(mirrored=True), Patches(mirrored=True)
+    first, second = Patches(64, mirrored=True), Patches(64, mirrored=True)
     first.prepare(textures)
     torch.rand(3)
     second.prepare(textures)
@@ -58,7 +58,7 @@ def test_the_same_sample_gives_the_same_words_whatever_was_drawn_before(textures
 
 @pytest.mark.parametrize("images", [torch.zeros(1, 3, 32, 32), torch.full((5, 3, 48, 48), 0.5)])
 def test_pictures_without_any_pattern_are_described_by_finite_numbers(images):
-    patches = Patches(mirrored=True)
+    patches = Patches(64, mirrored=True)
     patches.prepare(images)
     assert torch.isfinite(patches(images)).all()
 

@@ -9,6 +9,7 @@ from lookalike.images.reading import open_regular, read_stream, read_whole
 from lookalike.images.scan import Scan, scan
 from lookalike.images.shards import VERSION as COPY_VERSION
 from lookalike.images.shards import decoded_so_far
+from lookalike.images.sides import typical_side
 from lookalike.images.write import draw_text, encode_jpeg, encode_png, encode_webp, write_image
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "read_stream",
     "read_whole",
     "scan",
+    "typical_side",
     "write_image",
 ]

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,15 @@ def open_picture(data: bytes, at_least: int | None) -> Picture:
         raise
     except Exception as error:  # Pillow's decoders raise whatever their parsers stumble over
         raise ImageError(reason(error, data)) from error
+
+
+def header_size(file: IO[bytes]) -> tuple[int, int]:
+    """Width and height by a picture's header, as it lies in the file; ImageError when that tells none."""
+    try:
+        with settled_pillow(MAX_JPEG_PIXELS), Image.open(file, formats=_formats()) as image:
+            return image.size
+    except Exception as error:  # as in `open_picture`
+        raise ImageError(reason(error, b"")) from error
 
 
 def _decoded(data: bytes, at_least: int | None) -> Picture:

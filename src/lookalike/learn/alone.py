@@ -8,7 +8,7 @@ themselves; a test holds the two together.
 import json
 from collections.abc import Mapping
 from functools import cache
-from math import cos, pi, prod
+from math import cos, isqrt, pi, prod
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from lookalike.learn.measures import (
     FAINT,
     FLOOR,
     GRIDS,
+    LEARNED,
     LEVELS,
-    LOOKED_AT,
     ORIENTATIONS,
     PALETTE,
     SEEN,
@@ -35,6 +35,7 @@ from lookalike.learn.measures import (
     TOGETHER,
     UNSEEN,
     in_the_mirror,
+    looked_at,
     quadrature,
 )
 from lookalike.learn.model import bounded
@@ -75,7 +76,8 @@ class Alone:
     def _code(self, image: np.ndarray) -> np.ndarray:
         """An image (3, s, s) in [0, 1] to its code (n,)."""
         weights = self.weights
-        features = _features(2 * image - 1, weights)
+        learned = _averaged(image, LEARNED) if self.name in SEES and image.shape[-1] > LEARNED else image
+        features = _features(2 * learned - 1, weights)
         both = weights["heads.weight"] @ features + weights["heads.bias"]
         mean = both[: len(both) // 2]
         return np.concatenate([self._sight(image), mean]) if self.name in SEES else mean
@@ -189,7 +191,8 @@ def _normalised_blocks(histograms: np.ndarray) -> np.ndarray:
 
 def _patches(image: np.ndarray, weights: Weights, mirrored: bool) -> np.ndarray:
     """What `patches.Patches` gives of an image (3, s, s): (n_features,)."""
-    patches = sliding_window_view(_averaged(image.mean(0), LOOKED_AT), (SIDE, SIDE)).reshape(-1, SIDE**2)
+    lightness = _averaged(image.mean(0), looked_at(image.shape[-1]))
+    patches = sliding_window_view(lightness, (SIDE, SIDE)).reshape(-1, SIDE**2)
     patches = patches - patches.mean(1, keepdims=True)
     patches = patches / np.sqrt((patches**2).mean(1, keepdims=True) + np.float32(FAINT**2))
     white = (patches - weights["sight.patches.mean"]) @ weights["sight.patches.matrix"]
@@ -205,7 +208,7 @@ def _patches(image: np.ndarray, weights: Weights, mirrored: bool) -> np.ndarray:
 
 def _in_cells(cosines: np.ndarray, *, mirrored: bool = False) -> np.ndarray:
     """Mean shares of words, by the cosines (p², words) of patches with them, in cells: (n_features,)."""
-    side = LOOKED_AT - SIDE + 1
+    side = isqrt(len(cosines))
     shares = (cosines - np.float32(SURE)).clip(0).T.reshape(-1, side, side)
     shares = shares[:, :, ::-1] if mirrored else shares
     cells = [_averaged(shares, grid).reshape(len(shares), -1) / grid for grid in GRIDS]

@@ -49,7 +49,12 @@ def autocast(device: torch.device) -> Any:
 def to_floats(images: np.ndarray | Tensor, device: torch.device) -> Tensor:
     """uint8 (m, s, s, 3) to floats (m, 3, s, s) in [0, 1] on the device, in the channels-last layout it already has."""
     tensor = images if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
-    return tensor.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+    return in_unit(tensor.to(device, non_blocking=True).permute(0, 3, 1, 2))
+
+
+def in_unit(images: Tensor) -> Tensor:
+    """Images (m, 3, s, s), whose uint8 become floats in [0, 1]; floats stay."""
+    return images if images.is_floating_point() else images.float().div_(255)
 
 
 def at_once(device: torch.device, few: int) -> int:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lookalike.learn.device import in_unit
 from lookalike.learn.opencv import opencv
 from lookalike.learn.whitening import Block
 
@@ -71,7 +72,7 @@ class Keypoints(nn.Module):
 
     @torch.no_grad()
     def prepare(self, images: Tensor) -> None:
-        """Learns the words, then the components, of a sample (m, 3, s, s); components beyond m stay zero."""
+        """Learns the words, then the components, of a sample uint8 (m, 3, s, s); components beyond m stay zero."""
         with torch.autocast(images.device.type, enabled=False):
             self.words.copy_(learn_words(_some_descriptors(images), len(self.words)))
             gathered = self._gather(images)  # (m, words · 130)
@@ -93,8 +94,8 @@ class Keypoints(nn.Module):
 
 
 def describe(images: Tensor) -> list[Tensor]:
-    """Descriptors (n, 130), on the processor, of each of the images (b, 3, s, s) in [0, 1]; n differs, at least 1."""
-    pixels = (images.float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    """Descriptors (n, 130), on the processor, of images (b, 3, s, s), uint8 or floats; n differs, at least 1."""
+    pixels = (in_unit(images).float() * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     cv2 = opencv(WANTED_BY)
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         described = threads.map(lambda image: _describe_one(cv2, image), pixels)

@@ -16,8 +16,8 @@ COLOUR_CELLS = 8
 """Cells a side whose mean colour is looked at."""
 PALETTE = (16, 4, 4)
 """Hues, saturations and values that colours are counted by."""
-LOOKED_AT = 32
-"""Pixels a side that a picture is shrunk to before its patches are looked at."""
+LOOKED_AT = (32, 64)
+"""Pixels a side, least and most, that a picture is shrunk to before its patches are looked at: half of its own."""
 SIDE = 6
 """Of them a side of a patch."""
 WORDS = 128
@@ -38,8 +38,10 @@ UNSEEN = 0.02
 """Patterns fainter than this (of white on black) count as none."""
 TOGETHER = 0.3
 """What a correlation between two bands weighs beside their means and standard deviations."""
-SEEN = 64
+SEEN = 128
 """Pixels a side that the starter looks at, at most."""
+LEARNED = 64
+"""Pixels a side that the network behind `sight` sees and draws, at most."""
 STARTER_CELLS = 4
 """Cells a side over which what it sees is averaged."""
 
@@ -63,6 +65,12 @@ CONVOLUTIONS = (
     Convolution(128, 1, ends=True),
 )
 """The starter's layers; the pictures' three channels come before them."""
+
+
+def looked_at(size: int) -> int:
+    """Pixels a side at which patches of pictures of ``size`` pixels a side are looked at."""
+    least, most = LOOKED_AT
+    return min(max(size // 2, least), most)
 
 
 @cache

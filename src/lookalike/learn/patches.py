@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.learn.device import at_once
-from lookalike.learn.measures import FAINT, GRIDS, LOOKED_AT, SIDE, SURE, WORDS
+from lookalike.learn.device import at_once, in_unit
+from lookalike.learn.measures import FAINT, GRIDS, SIDE, SURE, WORDS, looked_at
 
 REGULAR = 0.1
 """Share of the mean variance that is added to each direction's before whitening: less brings out noise."""
@@ -31,19 +31,19 @@ class Patches(nn.Module):
     matrix: Tensor
     words: Tensor
 
-    def __init__(self, *, mirrored: bool) -> None:
+    def __init__(self, size: int, *, mirrored: bool) -> None:
         super().__init__()
-        self.mirrored = mirrored
+        self.side, self.mirrored = looked_at(size), mirrored
         self.n_features = WORDS * sum(grid**2 for grid in GRIDS)
         self.register_buffer("mean", torch.zeros(SIDE**2))
         self.register_buffer("matrix", torch.zeros(SIDE**2, SIDE**2))
         self.register_buffer("words", torch.zeros(WORDS, SIDE**2))
 
     def prepare(self, images: Tensor) -> None:
-        """Learns whitening and words of a sample (m, 3, s, s); the same sample gives the same words."""
+        """Learns whitening and words of a sample (m, 3, s, s), uint8 or floats; the same sample gives the same."""
         generator = torch.Generator().manual_seed(0)
         some = images[_drawn(len(images), FROM, generator)]
-        patches = torch.cat([_evened(few).flatten(0, 1) for few in torch.split(some, FEW)])
+        patches = torch.cat([_evened(in_unit(few), self.side).flatten(0, 1) for few in torch.split(some, FEW)])
         patches = patches[_drawn(len(patches), LEARNED, generator)]
         if self.mirrored:  # makes whitening the same for a patch and its mirror image
             patches = torch.cat([patches, _flipped(patches)])
@@ -64,7 +64,7 @@ class Patches(nn.Module):
 
     def _pooled(self, images: Tensor, words: Tensor, pool: Tensor) -> Tensor:
         """Mean shares of words in cells, those of mirrored words in mirrored cells added: (b, n_features)."""
-        white = functional.normalize(_evened(images).sub_(self.mean) @ self.matrix, dim=2)
+        white = functional.normalize(_evened(images, self.side).sub_(self.mean) @ self.matrix, dim=2)
         means = pool @ (white @ words.T).sub_(SURE).relu_()  # (b, 2 · cells, words)
         cells = len(pool) // 2
         if self.mirrored:
@@ -73,7 +73,7 @@ class Patches(nn.Module):
 
     def _pool(self, device: torch.device) -> Tensor:
         """Averages over the places of patches, (2 · cells, p²): the cells as they are, then mirrored."""
-        side = LOOKED_AT - SIDE + 1
+        side = self.side - SIDE + 1
         places = torch.eye(side**2, device=device).view(-1, 1, side, side)
         means = [functional.adaptive_avg_pool2d(places, grid)[:, 0] / grid for grid in GRIDS]
         both = [
@@ -83,9 +83,9 @@ class Patches(nn.Module):
         return torch.cat(both, 1).T
 
 
-def _evened(images: Tensor) -> Tensor:
-    """Every patch of lightness of the shrunk pictures, its mean subtracted, divided by its contrast: (b, p², SIDE²)."""
-    lightness = functional.adaptive_avg_pool2d(images.float().mean(1, keepdim=True), LOOKED_AT)
+def _evened(images: Tensor, side: int) -> Tensor:
+    """Every patch of the lightness of shrunk pictures, its mean subtracted, divided by its contrast: (b, p², SIDE²)."""
+    lightness = functional.adaptive_avg_pool2d(images.float().mean(1, keepdim=True), side)
     patches = functional.unfold(lightness, SIDE).transpose(1, 2).contiguous()
     patches = patches - patches.mean(2, keepdim=True)
     return patches / (patches.square().mean(2, keepdim=True) + FAINT**2).sqrt()

@@ -5,6 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from lookalike.learn.device import in_unit
+
 
 class PixelComponents(nn.Module):
     """The ``dim`` directions in which the folder's small images vary most (Pearson, 1901); nothing else is learned.
@@ -23,8 +25,8 @@ class PixelComponents(nn.Module):
         self.register_buffer("components", torch.zeros(dim, 3 * size * size))
 
     def prepare(self, images: Tensor) -> None:
-        """Finds the components of a sample (m, 3, s, s); directions beyond min(m, 3·s·s) stay zero."""
-        flat = images.flatten(1).float()  # (m, d)
+        """Finds the components of a sample uint8 (m, 3, s, s); directions beyond min(m, 3·s·s) stay zero."""
+        flat = in_unit(images).flatten(1).float()  # (m, d)
         self.mean.copy_(flat.mean(0))
         rank = min(len(self.components) + 16, *flat.shape)
         directions = torch.svd_lowrank(flat - self.mean, rank, niter=6)[2].T  # (rank, d)

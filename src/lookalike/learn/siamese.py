@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lookalike.learn.measures import LEARNED
 from lookalike.learn.nets import Decoder, Encoder
 from lookalike.learn.sight import OUTLINE, Sight
 from lookalike.learn.symmetry import JUDGED, differences
@@ -16,6 +17,11 @@ from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
 from lookalike.learn.whitening import Block
 
 TEMPERATURE = 0.2
+
+
+def shrunk(images: Tensor) -> Tensor:
+    """Images (b, 3, s, s) as the network sees them: averaged to `LEARNED` pixels a side where they have more."""
+    return functional.adaptive_avg_pool2d(images, LEARNED) if images.shape[-1] > LEARNED else images
 
 
 def disagreement(first: Tensor, second: Tensor) -> Tensor:
@@ -44,6 +50,7 @@ class Siamese(nn.Module):
     """
 
     size: ClassVar[int] = 64
+    few_by_few: ClassVar[bool] = True
     effort: ClassVar[float] = 0.3
     judged: ClassVar[int] = JUDGED
 
@@ -65,10 +72,12 @@ class Siamese(nn.Module):
             raise ValueError(f"ignore={sorted(unknown)[0]!r} is unknown; there are {', '.join(IGNORABLE)}")
         if not isinstance(starter, bool):
             raise ValueError(f"starter={starter!r} must be True or False")
-        self.latent, self.ignore = latent, tuple(ignore)
+        if size > LEARNED and size % LEARNED:
+            raise ValueError(f"size={size} must be 32, 48 or a multiple of {LEARNED}")
+        self.side, self.latent, self.ignore = size, latent, tuple(ignore)
         self.sight = Sight(dim, size, self.ignore, neighbors, starter=starter)
         self.blocks = [Block(dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), Block(latent, learned, 0.2)]
-        self.encoder = Encoder(size, width)
+        self.encoder = Encoder(min(size, LEARNED), width)
         self.heads = nn.Linear(self.encoder.n_features, 2 * latent)
         self.project = nn.Sequential(nn.Linear(latent, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
 
@@ -78,12 +87,12 @@ class Siamese(nn.Module):
         return {} if "ignore" in given else {"ignore": list(differences(pixels))}
 
     def prepare(self, images: Tensor) -> None:
-        """Finds the sight of a sample of the folder (m, 3, s, s)."""
+        """Finds the sight of a sample of the folder, uint8 (m, 3, s, s)."""
         self.sight.prepare(images)
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (b, 3, s, s) in [0, 1] to μ(x) and log Σ(x), (b, latent) each."""
-        mean, log_variance = self.heads(self.encoder(2 * images - 1)).float().chunk(2, dim=1)
+        mean, log_variance = self.heads(self.encoder(2 * shrunk(images) - 1)).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 8)
 
     def encode(self, images: Tensor, known: Tensor | None = None) -> Tensor:
@@ -95,7 +104,8 @@ class Siamese(nn.Module):
 
     def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
         """The disagreement of μ between two views of each image."""
-        first, second = (self.posterior(view(mirrored(images, self.ignore), self.ignore))[0] for _ in range(2))
+        small = shrunk(images)
+        first, second = (self.posterior(view(mirrored(small, self.ignore), self.ignore))[0] for _ in range(2))
         return {"disagreement": disagreement(self.project(first), self.project(second))}
 
 
@@ -137,12 +147,12 @@ class SiameseVAE(Siamese):
             ignore=ignore,
         )
         self.reconstruction, self.beta, self.free_bits, self.agreement = reconstruction, beta, free_bits, agreement
-        self.decoder = Decoder(size, dim + OUTLINE + latent, width)
+        self.decoder = Decoder(min(size, LEARNED), dim + OUTLINE + latent, width)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (b, dim + OUTLINE + latent) to images (b, 3, s, s) in [0, 1]."""
+        """Codes (b, dim + OUTLINE + latent) to images (b, 3, s, s) in [0, 1], enlarged where s is above `LEARNED`."""
         images: Tensor = self.decoder(codes)
-        return images
+        return functional.interpolate(images, self.side, mode="bilinear") if self.side > LEARNED else images
 
     @torch.no_grad()
     def known(self, images: Tensor) -> Tensor:
@@ -157,13 +167,13 @@ class SiameseVAE(Siamese):
 
         The second view is of ``again``, other pictures of the same things, where there are some.
         """
-        whole = mirrored(images, self.ignore)
+        whole = mirrored(shrunk(images), self.ignore)
         mean, log_variance = self.posterior(view(whole, self.ignore))
         spread = torch.randn_like(mean) * torch.exp(0.5 * log_variance)
         seen = self.known(images) if known is None else known
-        decoded = self.decode(torch.cat([seen, mean + spread], 1))
+        decoded = self.decoder(torch.cat([seen, mean + spread], 1))
         divergence = kullback_leibler(mean, log_variance).clamp(min=self.free_bits).sum()
-        second = images if again is None else again
+        second = shrunk(images if again is None else again)
         other = self.posterior(view(mirrored(second, self.ignore), self.ignore))[0]
         return {
             "reconstruction": self.reconstruction * gaussian_error(whole, decoded),

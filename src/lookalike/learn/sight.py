@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
-from lookalike.learn.device import in_parallel
+from lookalike.learn.device import in_parallel, in_unit
 from lookalike.learn.measures import COLOUR_CELLS, PALETTE
 from lookalike.learn.patches import Patches
 from lookalike.learn.starter import Starter
@@ -65,7 +65,7 @@ class Sight(nn.Module):
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
         without = (IN_COLOUR if "color" in ignore else ()) + (() if starter else ("starter",))
         self.parts = {name: part for name, part in PARTS.items() if name not in without}
-        self.patches = Patches(mirrored="flip" in ignore)
+        self.patches = Patches(size, mirrored="flip" in ignore)
         self.starter = Starter(mirrored="flip" in ignore) if starter else None
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
@@ -79,27 +79,29 @@ class Sight(nn.Module):
 
     @torch.no_grad()
     def prepare(self, images: Tensor) -> None:
-        """Finds the map from a sample (m, 3, s, s); directions beyond what m images span stay zero."""
+        """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero."""
         self.patches.prepare(images)
         if self.starter:
             self.starter.prepare()
         described = self._describe(images)  # (m, n)
         self.mean.copy_(described.mean(0))
-        reduction = self._components(described - self.mean)  # (n, k)
-        points = (described - self.mean) @ reduction
-        seen_again = torch.cat([self._describe(self._views(some)) for some in torch.split(images, SOME)])
-        views = _unit((seen_again - self.mean) @ reduction - points)
+        described -= self.mean
+        reduction = self._components(described)  # (n, k)
+        points = described @ reduction
+        del described  # the largest of all that is in memory here
+        again = [(self._describe(self._views(some)) - self.mean) @ reduction for some in torch.split(images, SOME)]
+        views = _unit(torch.cat(again) - points)
         directions = torch.eye(reduction.shape[1], device=points.device)
         for _ in range(ROUNDS if self.neighbors else 1):
             first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
             neighbors = self.neighbors * _unit(points[first] - points[second])
             directions = _agreeing(points, [views, neighbors])[:, : self.dim]
         self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
-        outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], *described.shape)]  # fine gradients come first
+        outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
 
     def _views(self, images: Tensor) -> Tensor:
-        return torch.cat([view(few, self.ignore) for few in torch.split(images, FEW)])
+        return torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
 
     def _lengths(self) -> list[int]:
         lengths = {
@@ -118,7 +120,7 @@ class Sight(nn.Module):
         return in_parallel(self._describe_few, images, FEW)
 
     def _describe_few(self, few: Tensor) -> Tensor:
-        mirrored = "flip" in self.ignore
+        few, mirrored = in_unit(few), "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
         if self.starter:

@@ -178,10 +178,10 @@ class Run:
 
     def _prepare(self) -> None:
         """On the processor, whatever trains afterwards: not every device has the decompositions that this takes."""
-        most = min(PREPARED, PREPARED_BYTES // (4 * 3 * self.trained.size**2))
-        sample = self.pixels[_sample(self.slots, self.seed, most)]
         network: Any = self.trained.network.to("cpu")
-        network.prepare(to_floats(sample, torch.device("cpu")))
+        each = 3 * self.trained.size**2 * (1 if getattr(network, "few_by_few", False) else 4)  # bytes
+        slots = _sample(self.slots, self.seed, min(PREPARED, PREPARED_BYTES // each))
+        network.prepare(torch.from_numpy(self.pixels[slots]).permute(0, 3, 1, 2))
         network.to(self.trained.device)
 
     def _look(self, progress: Progress | None) -> None:

@@ -96,20 +96,30 @@ def _take_working_copy(place: Path, folder: str, settings: Settings) -> None:
     """Starts with a copy of what another library beside this one has decoded alike, so that it is decoded once."""
     if (place / HEADER).exists() and LibraryFolder(place).working.exists():
         return
-    size = settings.model_settings.get("size", learn.image_size(settings.model))
     for path in sorted(set(place.parent.glob("*.lookalike")) - {place}):
         try:
             other = LibraryFolder(path)
-            alike = other.has("images") and images.Pixels(other.working).shape[1] == size
+            alike = other.has("images") and _decoded_alike(other, settings)
         except LibraryError:
             continue
-        if alike and other.header.get("settings", {}).get("fit") == settings.fit:
+        if alike:
             files = LibraryFolder.create(place, folder)
             with files.writing():
                 half = files.path / "working.half"  # swept away by the next writer if this one is interrupted
                 shutil.copytree(other.working, half)
                 os.replace(half, files.working)
             return
+
+
+def _decoded_alike(other: LibraryFolder, settings: Settings) -> bool:
+    """Whether a library has the pixels that these settings want; by the model where the folder says how many."""
+    its = other.header.get("settings", {})
+    if its.get("fit") != settings.fit:
+        return False
+    if "size" not in settings.model_settings and learn.home(settings.model).closer:
+        return "size" not in its.get("model_settings", {}) and bool(learn.home(its.get("model")).closer)
+    size = settings.model_settings.get("size") or learn.image_size(settings.model)
+    return bool(images.Pixels(other.working).shape[1] == size)
 
 
 def _kept_peak(files: LibraryFolder) -> int | None:

@@ -6,6 +6,7 @@ was interrupted goes on, and one with other settings redoes what depends on them
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import time
@@ -274,6 +275,7 @@ class Stages:
 
     def _train(self, made_from: str) -> learn.Trained:
         chosen = self.settings
+        closer = {"size": self._size} if learn.home(chosen.model).closer else {}
         return learn.train(
             chosen.model,
             images.Pixels(self.files.working),
@@ -281,7 +283,7 @@ class Stages:
             seed=chosen.random_state,
             epochs=chosen.epochs,
             minutes=chosen.minutes,
-            settings=chosen.model_settings,
+            settings=chosen.model_settings | closer,
             device=self.device,
             checkpoint=self.files.training / made_from,
             progress=self.progress,
@@ -300,12 +302,16 @@ class Stages:
         if "size" in self.settings.model_settings:
             return int(self.settings.model_settings["size"])
         try:
-            return learn.image_size(self.settings.model)
+            return learn.image_size(self.settings.model, self.n_found, self._typical_side)
         except ModelError:
             known = self.files.facts("model") if self.files.has("model") else {}
             if known.get("name") != self.settings.model or "size" not in known:
                 raise
             return int(known["size"])
+
+    def _typical_side(self) -> int:
+        folder = os.fsencode(self.files.folder)
+        return images.typical_side([os.path.join(folder, path) for path in self._found.candidates["path"]])
 
     @cached_property
     def _source(self) -> dict[str, str]:
