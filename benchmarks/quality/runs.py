@@ -22,7 +22,11 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 FROM_SCRATCH = " from scratch"
 """How the names of Siamese models without the starter end."""
 TEXTURE, STARTER = 6, 7
-"""Generations (`GENERATION`) from which on they know texture, and come with the starter."""
+"""Generations (`GENERATION`) from which on they know texture, and come with the starter; the next looks closer."""
+LARGE = ("near-duplicates", "flowers", "scenes", "textures")
+"""Sets whose pictures are large enough for a closer look; of the others nothing changed with it."""
+AT_64 = ", 64 pixels"
+"""How the names of Siamese models are continued that did not look closer at these."""
 SCORES = {
     "precision_at_10": "P@10",
     "knn_accuracy": "1-NN",
@@ -72,6 +76,8 @@ def table(folder_set: str) -> str:
     runs = runs[~of_ours | runs["generation"].ge(TEXTURE - 1)]
     scratch = of_ours & runs["generation"].lt(STARTER) & ~runs["model"].str.endswith(FROM_SCRATCH)
     runs["model"] += scratch.map({True: FROM_SCRATCH, False: ""})
+    from_afar = of_ours & runs["generation"].eq(STARTER) & runs["set"].isin(LARGE)
+    runs["model"] += from_afar.map({True: AT_64, False: ""})
     runs["old"] = of_ours & runs["generation"].lt(TEXTURE)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")

@@ -343,3 +343,35 @@ def test_the_whole_way_with_all_defaults_but_the_training(tmp_path, draw_folder)
     assert records(library).keys() == STAGES | {"manifold"}
     assert library.info()["stages"]["clusters"]["silhouette"]
     assert library.evaluate()["acc"] > 0.5
+
+
+@pytest.fixture
+def large_and_small(tmp_path):
+    """A folder of eight noisy pictures of 200 pixels a side, and one of 90."""
+    for name, side in (("large", 200), ("small", 90)):
+        (tmp_path / name).mkdir()
+        for number in range(8):
+            noise = np.random.default_rng(number).integers(0, 255, (side, side + 9, 3)).astype(np.uint8)
+            write_image(noise, tmp_path / name / f"{number}.png")
+    return tmp_path
+
+
+def test_large_pictures_are_looked_at_closer_whatever_comes_later(large_and_small, quick):
+    untrained = {**quick, "model": "siamese-vae", "model_settings": {"width": 8, "dim": 8}, "epochs": 1}
+    places = {name: large_and_small / f"{name}.lookalike" for name in ("large", "small")}
+    built = {name: lookalike.build(large_and_small / name, place, **untrained) for name, place in places.items()}
+    assert {name: library.info()["stages"]["model"]["size"] for name, library in built.items()} == {
+        "large": 128,
+        "small": 64,
+    }
+    made_from = LibraryFolder(places["large"]).made_from("model")
+    lookalike.build(large_and_small / "large", places["large"], **untrained)
+    assert LibraryFolder(places["large"]).made_from("model") == made_from
+    for number in range(8):
+        shutil.copy(large_and_small / "large" / f"{number}.png", large_and_small / "small" / f"more-{number}.png")
+        os.utime(large_and_small / "small" / f"more-{number}.png")
+    (large_and_small / "small" / "0.png").unlink()
+    built["small"].update()
+    assert built["small"].info()["stages"]["model"]["size"] == 64
+    found = built["small"].find(large_and_small / "small" / "more-3.png", n=1)
+    assert found["file_name"].tolist() == ["more-3.png"]
