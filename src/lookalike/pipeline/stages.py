@@ -310,8 +310,7 @@ class Stages:
             return int(known["size"])
 
     def _typical_side(self) -> int:
-        folder = os.fsencode(self.files.folder)
-        return images.typical_side([os.path.join(folder, path) for path in self._found.candidates["path"]])
+        return images.typical_side([self.files.folder / os.fsdecode(path) for path in self._found.candidates["path"]])
 
     @cached_property
     def _source(self) -> dict[str, str]:
