@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.learn.device import at_once, in_unit
-from lookalike.learn.measures import FAINT, GRIDS, SIDE, SURE, WORDS, looked_at
+from lookalike.learn.measures import FAINT, GRIDS, LOOKED_AT, SIDE, SURE, WORDS, looked_at
 
 REGULAR = 0.1
 """Share of the mean variance that is added to each direction's before whitening: less brings out noise."""
@@ -43,7 +43,8 @@ class Patches(nn.Module):
         """Learns whitening and words of a sample (m, 3, s, s), uint8 or floats; the same sample gives the same."""
         generator = torch.Generator().manual_seed(0)
         some = images[_drawn(len(images), FROM, generator)]
-        patches = torch.cat([_evened(in_unit(few), self.side).flatten(0, 1) for few in torch.split(some, FEW)])
+        every = (self.side // LOOKED_AT[0]) ** 2  # as many patches of each, at whatever size
+        patches = torch.cat([_evened(in_unit(few), self.side)[:, ::every].flatten(0, 1) for few in some.split(FEW)])
         patches = patches[_drawn(len(patches), LEARNED, generator)]
         if self.mirrored:  # makes whitening the same for a patch and its mirror image
             patches = torch.cat([patches, _flipped(patches)])
