@@ -44,7 +44,8 @@ class Patches(nn.Module):
         generator = torch.Generator().manual_seed(0)
         some = images[_drawn(len(images), FROM, generator)]
         every = (self.side // LOOKED_AT[0]) ** 2  # as many patches of each, at whatever size
-        patches = torch.cat([_evened(in_unit(few), self.side)[:, ::every].flatten(0, 1) for few in some.split(FEW)])
+        few_by_few = torch.split(in_unit(some), FEW)
+        patches = torch.cat([_evened(few, self.side)[:, ::every].flatten(0, 1) for few in few_by_few])
         patches = patches[_drawn(len(patches), LEARNED, generator)]
         if self.mirrored:  # makes whitening the same for a patch and its mirror image
             patches = torch.cat([patches, _flipped(patches)])
