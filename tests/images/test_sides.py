@@ -1,5 +1,7 @@
 """How large the pictures of a folder typically are."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,9 @@ def test_what_cannot_be_read_is_passed_over(tmp_path, written):
     unreadable = [broken, tmp_path / "empty.jpg", tmp_path / "gone.png", tmp_path]
     assert typical_side([*unreadable, written(30, 50)]) == 30
     assert typical_side(unreadable) == 0
+    huge = written(20, 20, "webp")
+    os.truncate(huge, sides.LARGEST + 1)
+    assert typical_side([huge]) == 0
     assert typical_side([]) == 0
 
 

@@ -367,8 +367,10 @@ def test_large_pictures_are_looked_at_closer_whatever_comes_later(large_and_smal
     made_from = LibraryFolder(places["large"]).made_from("model")
     lookalike.build(large_and_small / "large", places["large"], **untrained)
     assert LibraryFolder(places["large"]).made_from("model") == made_from
+    moved = (large_and_small / "large").rename(large_and_small / "moved")
+    assert lookalike.build(moved, places["large"], **untrained).info()["stages"]["model"]["size"] == 128
     for number in range(8):
-        shutil.copy(large_and_small / "large" / f"{number}.png", large_and_small / "small" / f"more-{number}.png")
+        shutil.copy(moved / f"{number}.png", large_and_small / "small" / f"more-{number}.png")
         os.utime(large_and_small / "small" / f"more-{number}.png")
     (large_and_small / "small" / "0.png").unlink()
     built["small"].update()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SOME = 200
 """Pictures that are looked into, at most."""
+LARGEST = 64 << 20
+"""Bytes of a file that is looked into, at most: of some formats Pillow reads the whole for its header."""
 
 
 def typical_side(pictures: Sequence[Any]) -> int:
@@ -34,6 +36,7 @@ def _shorter_side(picture: Any) -> int:
         return int(min(picture.shape[:2]))
     try:
         with open(open_regular(os.fspath(picture)), "rb") as file:
-            return min(header_size(file))
+            small = os.fstat(file.fileno()).st_size <= LARGEST
+            return min(header_size(file)) if small else 0
     except (ImageError, OSError, ValueError):
         return 0

@@ -181,7 +181,7 @@ class Run:
         network: Any = self.trained.network.to("cpu")
         each = 3 * self.trained.size**2 * (1 if getattr(network, "few_by_few", False) else 4)  # bytes
         slots = _sample(self.slots, self.seed, min(PREPARED, PREPARED_BYTES // each))
-        network.prepare(torch.from_numpy(self.pixels[slots]).permute(0, 3, 1, 2))
+        network.prepare(torch.as_tensor(self.pixels[slots]).cpu().permute(0, 3, 1, 2))
         network.to(self.trained.device)
 
     def _look(self, progress: Progress | None) -> None:

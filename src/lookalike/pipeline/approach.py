@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lookalike import images, learn, metrics, organize
-from lookalike.errors import LibraryError, LookalikeError
+from lookalike.errors import LookalikeError
 from lookalike.library import HEADER, LibraryFolder
 from lookalike.pipeline.building import build
 from lookalike.pipeline.labels import label_codes
@@ -100,7 +100,7 @@ def _take_working_copy(place: Path, folder: str, settings: Settings) -> None:
         try:
             other = LibraryFolder(path)
             alike = other.has("images") and _decoded_alike(other, settings)
-        except LibraryError:
+        except LookalikeError:
             continue
         if alike:
             files = LibraryFolder.create(place, folder)

@@ -62,7 +62,7 @@ class Stages:
     def scan(self, folder: Path) -> None:
         """Finds the pictures, and writes nothing; FolderError when there are none."""
         start = time.monotonic()
-        self._found = images.scan(folder, progress=self.progress)
+        self._found, self._root = images.scan(folder, progress=self.progress), folder
         self._scan_seconds = time.monotonic() - start
         if self._found.candidates.empty:
             raise FolderError(f"no pictures in {folder}: {_count(self._found)}; name a folder that holds some")
@@ -310,7 +310,7 @@ class Stages:
             return int(known["size"])
 
     def _typical_side(self) -> int:
-        return images.typical_side([self.files.folder / os.fsdecode(path) for path in self._found.candidates["path"]])
+        return images.typical_side([self._root / os.fsdecode(path) for path in self._found.candidates["path"]])
 
     @cached_property
     def _source(self) -> dict[str, str]:
