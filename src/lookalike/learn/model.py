@@ -10,7 +10,8 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
   third argument and to ``encode`` as a second, it is computed once for each image, not each time;
 * maybe ``settle(settings, pixels) -> dict``, static: settings that the user left to the folder, from ``judged`` images
   of it, uint8 (m, s, s, 3);
-* maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images;
+* maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images, uint8
+  (m, 3, s, s); ``few_by_few`` says that it never makes floats of all of them, so that the sample may be larger;
 * maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``whitened``: images from
   which that is learned, at most; ``effort``: how long it is trained by default, relative to the others, or ``epochs``,
   how often it sees each image; ``batch``: images at once.
