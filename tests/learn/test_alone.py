@@ -14,7 +14,9 @@ CHOICES = [
     *[("siamese-vae", {"ignore": ignore}) for ignore in ([], ["flip"], ["color", "crop"], ["flip", "color", "scale"])],
     *[("siamese-vae", {"size": size}) for size in (48, 64, 128)],
     ("siamese-vae", {"width": 16, "latent": 5, "dim": 24}),
+    ("siamese-vae", {"starter": False}),
     ("siamese", {}),
+    ("siamese", {"size": 128}),
     ("vae", {}),
     ("vae", {"size": 128}),
 ]

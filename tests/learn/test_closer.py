@@ -1,10 +1,14 @@
 """A closer look: large pictures, where they are few enough, are looked at with more pixels than the network is."""
 
+import json
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
 
 from lookalike import learn
+from lookalike.errors import ModelError
 from lookalike.learn import model as models
 from lookalike.learn.siamese import SiameseVAE
 from lookalike.learn.training import train
@@ -76,3 +80,17 @@ def test_a_sample_of_bytes_is_as_good_as_floats(pictures):
 def test_a_size_between_is_refused():
     with pytest.raises(ValueError, match="multiple of 64"):
         SiameseVAE(size=100)
+
+
+@pytest.mark.parametrize(("settings", "usable"), [({"size": 128}, False), ({"ignore": ["color"]}, False), ({}, True)])
+def test_a_model_of_before_that_means_another_now_is_refused(pictures, tmp_path, settings, usable):
+    chosen = {"dim": 8, "width": 8, "size": 64, **settings}
+    seen = pictures(3, size=chosen["size"])[0]
+    train("siamese", seen, np.arange(len(seen)), epochs=1, settings=chosen).save(tmp_path)
+    place = tmp_path / "model.json"
+    document = json.loads(place.read_text())
+    assert document.pop("generation") == models.GENERATION
+    place.write_text(json.dumps(document))
+    assert (learn.encoder_alone(tmp_path) is not None) == usable
+    with nullcontext() if usable else pytest.raises(ModelError, match="earlier version; build the library again"):
+        learn.load_model(tmp_path)

@@ -158,3 +158,15 @@ def test_without_colour_only_shapes_count(images):
         return float((seen_in_grey - seen).square().sum() / seen.square().sum())
 
     assert change(sight) < change(coloured)
+
+
+def test_without_colour_the_starter_sees_none(images):
+    recoloured = images[:, [2, 0, 1]]
+    apart = {}
+    for ignore in (("color",), ()):
+        sight = Sight(8, 32, ignore, 0.5)
+        sight.prepare(images)
+        at = list(sight.parts).index("starter")
+        first, second = (torch.split(sight._describe(of), sight._lengths(), 1)[at] for of in (images, recoloured))
+        apart[ignore] = float((first - second).abs().max())
+    assert apart[("color",)] < 1e-5 < apart[()]

@@ -38,7 +38,7 @@ from lookalike.learn.measures import (
     looked_at,
     quadrature,
 )
-from lookalike.learn.model import bounded
+from lookalike.learn.model import bounded, refuse_outdated
 from lookalike.learn.whitening import Whitening
 
 FEW = 32
@@ -87,10 +87,12 @@ class Alone:
         shares = _shares(image)
         parts = [_blocks(shares, cell, mirrored) for cell in (self.size // 8, self.size // 4)]
         parts += [_patches(image, self.weights, mirrored), _texture(image, mirrored)]
-        parts += [_started(image, self.weights, mirrored)] if "sight.starter.bias0" in self.weights else []
+        if "sight.starter.bias0" in self.weights:
+            seen = image if in_colour else np.broadcast_to(image.mean(0), image.shape)
+            parts.append(_started(seen, self.weights, mirrored))
         parts += [_colours(image, mirrored), _palette(image)] if in_colour else []
-        seen: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
-        return seen
+        found: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
+        return found
 
 
 def encoder_alone(folder: Path) -> Alone | None:
@@ -106,6 +108,7 @@ def encoder_alone(folder: Path) -> Alone | None:
         name, settings = document["name"], document["settings"]
         if name not in KNOWN or settings["size"] not in SIZES:
             return None
+        refuse_outdated(document)
         with safe_open(folder / "model.safetensors", framework="numpy") as file:
             needed = [of for of in file.keys() if of.startswith(NEEDED)]  # noqa: SIM118
             if sum(prod(file.get_slice(of).get_shape()) for of in needed) > MOST:

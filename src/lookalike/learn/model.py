@@ -69,7 +69,7 @@ ELSEWHERE: dict[str, Home] = {
 }
 """By the kind of their names; ``size`` where their files do not say, ``dim`` at most."""
 DEFAULT = "siamese-vae"
-GENERATION = 8
+GENERATION = 9
 """Raised when the same settings come to mean another model, so that a library trains its own again."""
 REDUCED = 1.25
 """A closer look is taken at pictures with so many times its pixels a side: below, it would see compression's blocks."""
@@ -297,7 +297,8 @@ class Trained:
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"network.{key}": value.contiguous().cpu() for key, value in self.network.state_dict().items()}
         save_file({**tensors, **self.whitening.tensors()}, folder / "model.safetensors")
-        document = {"name": self.name, "settings": self.settings, "facts": self.facts, "history": self.history}
+        document = {"name": self.name, "generation": GENERATION, "settings": self.settings}
+        document |= {"facts": self.facts, "history": self.history}
         (folder / "model.json").write_text(json.dumps(document, indent=1))
 
 
@@ -314,6 +315,7 @@ def load_model(folder: str | Path, device: str = "auto") -> Trained:
     try:
         document = json.loads(bounded(folder / "model.json"))
         tensors = load_file(folder / "model.safetensors")
+        refuse_outdated(document)
         name, settings, whitening = document["name"], document["settings"], Whitening.from_arrays(_arrays(tensors))
         if whitening.rotation.shape[1] != settings["dim"]:
             raise ValueError("the whitening is of another size than the embedding")
@@ -337,6 +339,17 @@ def _arrays(tensors: "dict[str, torch.Tensor]") -> dict[str, np.ndarray]:
 def _short(error: BaseException) -> str:
     """What an error says in one line, or what it is when it says nothing."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def refuse_outdated(document: dict[str, Any]) -> None:
+    """ValueError for the description of a model whose tensors fit and have come to mean another one since.
+
+    That is one of those that look closer, from before generation 9, if it saw more than its usual pixels or no colours.
+    """
+    place, settings = home(document["name"]), document["settings"]
+    changed = place.closer and (settings["size"] > place.size or "color" in settings.get("ignore", ()))
+    if changed and document.get("generation", 0) < 9:
+        raise ValueError("it was made for large pictures, or without colours, by an earlier version")
 
 
 def bounded(path: Path) -> str:

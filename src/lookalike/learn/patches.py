@@ -75,14 +75,10 @@ class Patches(nn.Module):
 
     def _pool(self, device: torch.device) -> Tensor:
         """Averages over the places of patches, (2 · cells, p²): the cells as they are, then mirrored."""
-        side = self.side - SIDE + 1
-        places = torch.eye(side**2, device=device).view(-1, 1, side, side)
-        means = [functional.adaptive_avg_pool2d(places, grid)[:, 0] / grid for grid in GRIDS]
-        both = [
-            torch.cat([mean.flatten(1) for mean in means], 1),
-            torch.cat([mean.flip(-1).flatten(1) for mean in means], 1),
-        ]
-        return torch.cat(both, 1).T
+        places = torch.eye(self.side - SIDE + 1, device=device)[None]
+        means = [functional.adaptive_avg_pool1d(places, grid)[0].T.contiguous() for grid in GRIDS]  # (grid, side)
+        cells = [torch.kron(mean, mean) / len(mean) for mean in means]
+        return torch.cat([*cells, *(torch.kron(mean, mean.flip(0)) / len(mean) for mean in means)])
 
 
 def _evened(images: Tensor, side: int) -> Tensor:

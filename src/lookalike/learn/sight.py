@@ -124,7 +124,7 @@ class Sight(nn.Module):
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
         if self.starter:
-            parts.append(self.starter(few))
+            parts.append(self.starter(few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)))
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)

@@ -20,6 +20,8 @@ MOST_EPOCHS = 500.0
 """Times that an image is seen by default, at most: after these, another look at a few images teaches nothing."""
 WHITENED = 20_000
 """Images of the folder from which the whitening is learned, at most."""
+KEPT = 100_000
+"""Images of which what is known is kept during a training that ends by the clock, at most: 77 MB."""
 PREPARED, PREPARED_BYTES = 8_000, 400 << 20
 """Images, and bytes of them, from which a model finds what it knows in closed form, at most; all in memory at once."""
 
@@ -145,6 +147,7 @@ class Run:
         self.n_steps, self.seed, self.limit = n_steps, seed, limit
         self.step, self.seconds = 0, 0.0
         self.history: dict[str, list[float]] = {}
+        self.kept: dict[int, torch.Tensor] = {}
         self.batch = min(trained.batch, len(slots))
         if n_steps:
             self.optimizer = torch.optim.AdamW(trained.network.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
@@ -204,7 +207,16 @@ class Run:
         if not hasattr(network, "known"):
             return ()
         known = self.trained.known_of(rows)
-        return (network.known(images) if known is None else known,)
+        return (self._found_once(rows, images) if known is None else known,)
+
+    def _found_once(self, rows: np.ndarray, images: torch.Tensor) -> torch.Tensor:
+        """What the network knows of ``images``; kept, of `KEPT` at most, for the next time that they come."""
+        network: Any = self.trained.network
+        new = [at for at, row in enumerate(rows.tolist()) if row not in self.kept]
+        found = dict(zip(rows[new].tolist(), network.known(images[new]), strict=True)) if new else {}
+        if len(self.kept) + len(found) <= KEPT:
+            self.kept |= found
+        return torch.stack([found[row] if row in found else self.kept[row] for row in rows.tolist()])
 
     def _batches(self) -> Iterator[np.ndarray]:
         """Slots of one batch after another, each epoch in an order of its own, from the present step to the last."""
