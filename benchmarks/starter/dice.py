@@ -19,7 +19,7 @@ class Dice:
 
     def __init__(self, rows: Tensor, again: int = 0, *, jitter: float = JITTER) -> None:
         self.rows, self.again, self.jitter = rows, again, jitter
-        self.own = _mixed(rows)
+        self.own = _mixed(rows.clone())
         self.asked = 0
 
     def of(self, chosen: Tensor) -> "Dice":
@@ -49,12 +49,14 @@ class Dice:
     def _numbers(self, shape: tuple[int, ...], salt: int) -> Tensor:
         self.asked += 1
         each = torch.arange(math.prod(shape), device=self.rows.device)
-        mixed = _mixed(_mixed(self.own + salt) + self.asked)[:, None] + each * _ODD[0]
-        return ((_mixed(mixed) >> 40) & 0xFFFFFF).float().div_(1 << 24).view(len(self.rows), *shape)
+        asked = _mixed(_mixed(self.own + salt) + self.asked)[:, None] + each * _ODD[0]
+        mixed = _mixed(asked).bitwise_right_shift_(40).bitwise_and_(0xFFFFFF)
+        return mixed.float().div_(1 << 24).view(len(self.rows), *shape)
 
 
 def _mixed(numbers: Tensor) -> Tensor:
-    numbers = numbers * _ODD[0] + _ODD[1]
-    numbers = (numbers ^ ((numbers >> 30) & 0x3FFFFFFFF)) * _ODD[1]
-    numbers = (numbers ^ ((numbers >> 27) & 0x1FFFFFFFFF)) * _ODD[2]
-    return numbers ^ ((numbers >> 31) & 0x1FFFFFFFF)
+    """In place, as there may be a billion of them."""
+    numbers.mul_(_ODD[0]).add_(_ODD[1])
+    for shift, kept, odd in ((30, 0x3FFFFFFFF, _ODD[1]), (27, 0x1FFFFFFFFF, _ODD[2]), (31, 0x1FFFFFFFF, 1)):
+        numbers.bitwise_xor_((numbers >> shift).bitwise_and_(kept)).mul_(odd)
+    return numbers

@@ -1,4 +1,8 @@
-"""Networks that learn from pairs of drawings (b, 6, s, s), each with its own loss; several learn from one stream."""
+"""Networks that learn from pairs of drawings (b, 6, s, s), each with its own loss; several learn from one stream.
+
+What they see has `SIZE` pixels a side. Of larger drawings strong crops show details that the whole does not have; for
+the other views drawings are shrunk.
+"""
 
 import math
 from collections.abc import Mapping
@@ -22,11 +26,11 @@ class OfPrograms(SiameseVAE):
 
     def prepare(self, images: Tensor) -> None:
         """Sight of some of the first drawings."""
-        super().prepare(images[:PREPARED, :3])
+        super().prepare(shrunk(images[:PREPARED, :3]))
 
     def loss(self, images: Tensor, progress: float) -> dict[str, Tensor]:
         """That of the default, with a view of each drawing where it has two views of one image."""
-        drawing, again = images.chunk(2, dim=1)
+        drawing, again = shrunk(images).chunk(2, dim=1)
         return super().loss(drawing, progress, again=again)
 
 
@@ -52,7 +56,7 @@ class Contrast(nn.Module):
 
     def _view(self, images: Tensor) -> Tensor:
         flipped = mirrored(images, IGNORED)
-        return view(cropped(flipped), ("color", "rotation")) if self.strong else view(flipped, IGNORED)
+        return view(cropped(flipped), ("color", "rotation")) if self.strong else view(shrunk(flipped), IGNORED)
 
     def _projected(self, images: Tensor) -> Tensor:
         seen = self.encoder((2 * images - 1).contiguous(memory_format=torch.channels_last))
@@ -60,15 +64,23 @@ class Contrast(nn.Module):
 
 
 def cropped(images: Tensor) -> Tensor:
-    """A part of each image, 20 to 100 % of its area, up to a third longer than broad, at full size."""
+    """A part of each image (b, 3, s, s), 20 to 100 % of its area, up to a third longer than broad, at `SIZE`."""
     n, device = len(images), images.device
     side = (0.2 + 0.8 * torch.rand(n, device=device)).sqrt()
     long = torch.exp((2 * torch.rand(n, device=device) - 1) * math.log(4 / 3) / 2)
     sides = torch.stack([side * long, side / long], 1).clamp(max=1)  # (n, 2)
     shift = (2 * torch.rand(n, 2, device=device) - 1) * (1 - sides)
     matrix = torch.cat([torch.diag_embed(sides), shift[:, :, None]], 2)
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = functional.affine_grid(matrix, [n, 3, SIZE, SIZE], align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def shrunk(images: Tensor) -> Tensor:
+    """Images (b, c, s, s) at `SIZE`, bytes or floats."""
+    if images.shape[-1] == SIZE:
+        return images
+    floats = functional.adaptive_avg_pool2d(images.float(), SIZE)
+    return floats if images.is_floating_point() else floats.round().to(images.dtype)
 
 
 class Several(nn.Module):
@@ -79,6 +91,11 @@ class Several(nn.Module):
     def __init__(self, learners: Mapping[str, nn.Module], batch: int) -> None:
         super().__init__()
         self.learners, self.batch = nn.ModuleDict(learners), batch
+
+    def compiled(self) -> None:
+        """From now on the operations of each encoder are fused, where that is possible."""
+        for learner in self.learners.values():
+            learner.encoder.compile()
 
     def prepare(self, images: Tensor) -> None:
         """Prepares those that want it."""

@@ -1,7 +1,7 @@
 """Trains encoders on drawn pictures, several at once on one stream.
 
     python benchmarks/starter/train.py build/starter --learners default --showings 150000 --pool 12000 --batch 256
-    python benchmarks/starter/train.py build/starter --minutes 9        # a graphics card
+    python benchmarks/starter/train.py build/starter --learners strong --side 128 --minutes 8 --compile   # a graphics card
 
 The default's own loop; the learners are in `learners.py`, the default's own loss among them. A drawing costs more than
 a step of training, so each pair is shown ``--again`` times, in other views, before its place in the pool is drawn anew.
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from families import FAMILIES
-from learners import LEARNERS, Several
+from learners import LEARNERS, SIZE, Several
 from safetensors.torch import save_file
 from stream import Stream
 from torch import Tensor
@@ -32,8 +32,8 @@ from lookalike.learn.training import Run
 
 FIRST = 1 << 20
 """The programs from here on are trained with; those before are for looking at."""
-CHUNK = 16_384
-"""Programs drawn at once."""
+AT_ONCE = 1 << 27
+"""Pixels of one drawing each that are drawn at once, at most: it takes 16 GB."""
 ENDLESS = 10**9
 """Pairs that no clock waits for."""
 WRITTEN = 60.0
@@ -48,17 +48,20 @@ class Pool:
 
     def __init__(self, stream: Stream, n: int, again: int, shown: Callable[[], int]) -> None:
         self.stream, self.n, self.again, self.shown = stream, n, again, shown
-        self.drawn = -1
+        self.drawn, self.seconds = -1, 0.0
         self.pictures: Tensor | None = None
 
     def __getitem__(self, rows: np.ndarray) -> Tensor:
         """Pairs uint8 (b, s, s, 6)."""
         window = self.shown() // (self.again * self.n)
         if self.pictures is None or window != self.drawn:
-            programs = FIRST + window * self.n + np.arange(self.n)
+            start = time.monotonic()
+            programs, chunk = FIRST + window * self.n + np.arange(self.n), AT_ONCE // self.stream.size**2
             self.pictures = None  # before others take the memory
-            parts = np.split(programs, range(CHUNK, self.n, CHUNK))
+            parts = np.split(programs, range(chunk, self.n, chunk))
             self.pictures, self.drawn = torch.cat([self.stream.pairs(part) for part in parts]), window
+            self.pictures[-1, 0, 0].cpu()  # waits for the device
+            self.seconds += time.monotonic() - start
         return self.pictures[torch.from_numpy(rows).to(self.pictures.device)]
 
 
@@ -72,23 +75,27 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=32_768, help="programs of which drawings are kept at a time")
     parser.add_argument("--again", type=int, default=4, help="times that a pair is shown")
     parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--side", type=int, default=SIZE, help=f"pixels a side of a drawing; views have {SIZE}")
     parser.add_argument("--pairs", choices=("program", "crop"), default="program", help="two drawings, or one twice")
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--without", default="", help="families that are left out")
+    parser.add_argument("--compile", action="store_true", help="fuses operations; worth its minute on a graphics card")
     parser.add_argument("--resume", type=Path, help="a folder to keep the state in")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.showings is None and options.minutes is None:
         parser.error("when does it end? give --showings or --minutes")
     families = [name for name in options.families.split(",") if name not in options.without.split(",")]
-    facts: dict[str, Any] = {name: getattr(options, name) for name in ("pool", "again", "batch", "pairs", "seed")}
+    facts: dict[str, Any] = {name: getattr(options, name) for name in ("pool", "again", "batch", "side", "pairs", "seed")}
     facts |= {"families": families}
     device = pick_device("auto")
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(options.seed)
     several = Several({name: LEARNERS[name]() for name in options.learners.split(",")}, options.batch)
+    if options.compile:
+        several.compiled()
     trained = Trained("siamese-vae", several, settings={"size": several.size, "dim": 0}, device=device)
-    stream = Stream(families, twice=options.pairs == "program", device=device)
+    stream = Stream(families, size=options.side, twice=options.pairs == "program", device=device)
     pool = Pool(stream, options.pool, options.again, lambda: run.step * run.batch)
     n_steps = math.ceil((options.showings or ENDLESS) / options.batch)
     limit = 60 * options.minutes if options.minutes else math.inf
@@ -99,10 +106,10 @@ def main() -> None:
         nonlocal written
         if time.monotonic() - written > WRITTEN:
             written = time.monotonic()
-            write(run, options.output, facts)
+            write(run, options.output, facts | {"drawing": round(pool.seconds, 1)})
 
     run.go(Checkpoint(options.resume, run.fingerprint()) if options.resume else None, progress)
-    write(run, options.output, facts)
+    write(run, options.output, facts | {"drawing": round(pool.seconds, 1)})
 
 
 def write(run: Run, output: Path, facts: dict[str, Any]) -> None:
@@ -115,7 +122,7 @@ def write(run: Run, output: Path, facts: dict[str, Any]) -> None:
         save_file(halved, output / f"{name}.safetensors", {"facts": json.dumps(facts)})
     (output / "history.json").write_text(json.dumps({**facts, "history": run.history}))
     last = {name: round(terms[-1], 3) for name, terms in run.history.items()}
-    print(json.dumps({"showings": facts["showings"], "seconds": facts["seconds"], **last}), flush=True)
+    print(json.dumps({"showings": facts["showings"], "seconds": facts["seconds"], "drawing": facts["drawing"], **last}), flush=True)
 
 
 if __name__ == "__main__":

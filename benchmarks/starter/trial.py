@@ -41,8 +41,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("encoders", type=Path, nargs="*", help="what train.py wrote")
     parser.add_argument("--images", type=int, default=2000, help="at most, drawn at random")
+    parser.add_argument("--side", type=int, default=64, help="pixels a side; a closer look takes 128")
     options = parser.parse_args()
-    images, labels = some(options.folder, options.images)
+    images, labels = some(options.folder, options.images, options.side)
     chosen = np.random.default_rng(0).permutation(len(images))[:JUDGED]
     ignore = tuple(differences(images[chosen])) or IGNORED
     torch.manual_seed(0)
@@ -65,10 +66,10 @@ def trained(file: Path) -> Encoder:
     return encoder
 
 
-def some(folder: Path, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (n, 64, 64, 3) of a folder, and numbers of their labels."""
+def some(folder: Path, most: int, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (n, side, side, 3) of a folder, and numbers of their labels."""
     with TemporaryDirectory() as place:
-        rows, _ = decode_folder(folder, scan(folder).candidates, place, size=64, fit="squash")
+        rows, _ = decode_folder(folder, scan(folder).candidates, place, size=side, fit="squash")
         rows = rows.iloc[np.sort(np.random.default_rng(0).permutation(len(rows))[:most])]
         return Pixels(place)[rows["slot"].to_numpy()], pd.factorize(labels_from("folders", rows["file_name"]))[0]
 
@@ -95,7 +96,7 @@ def reduced(described: Tensor) -> np.ndarray:
 def sighted(images: np.ndarray, encoder: Encoder | None, ignore: tuple[str, ...]) -> np.ndarray:
     """Embeddings (n, 128) by sight alone, with what an encoder sees among its descriptors."""
     torch.manual_seed(0)
-    sight = Sight(DIM, 64, ignore, NEIGHBORS, starter=encoder is not None)
+    sight = Sight(DIM, images.shape[1], ignore, NEIGHBORS, starter=encoder is not None)
     with TemporaryDirectory() as place, torch.no_grad():
         file = Path(place) / "starter.safetensors"
         save_file(folded(encoder) if encoder else {}, file)
