@@ -62,7 +62,10 @@ def scored(output: Path, folders: list[Path], images: int) -> None:
     sets = [some(folder, images) for folder in folders]
     found = {}
     for name in runs():
-        encoder = encoder_of(output / name / f"{LEARNER}.safetensors").eval()
+        file = output / name / f"{LEARNER}.safetensors"
+        if not file.exists():
+            continue
+        encoder = encoder_of(file).eval()
         rows = [scores(reduced(features(encoder, pictures)[0]), labels) for pictures, labels in sets]
         found[name] = np.array([float(row.split(" / ")[0]) for row in rows])
     usual = np.mean([found[f"all, seed {seed}"] for seed in range(SEEDS)])

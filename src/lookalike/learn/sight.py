@@ -28,7 +28,7 @@ PARTS = {
     "coarse": (128, 0.7),
     "patches": (192, 1.1),
     "texture": (64, 0.7),
-    "starter": (128, 1.0),
+    "starter": (256, 1.6),
     "colour": (96, 0.5),
     "palette": (64, 0.3),
 }
