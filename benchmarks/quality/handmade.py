@@ -5,10 +5,12 @@ python benchmarks/quality/handmade.py ../shared/data/near-duplicates --labels ..
 
 The baselines that the models have to beat, scored as the models are (`models.py`): search over all images, clusters by
 k-means in the manifold at the true K, as `build` makes them, and search with averages of the neighbours, too. Every
-feature is centred and normalised. Runs are appended to results.jsonl; `runs.py` makes the tables.
+feature is centred and normalised. Pictures have 64 pixels a side; the starter looks as closely as the default. Runs
+are appended to results.jsonl; `runs.py` makes the tables.
 """
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from runs import keep
 from sklearn.decomposition import PCA
 
 from lookalike import organize, search
-from lookalike.images import Pixels, decode_folder, scan
+from lookalike.images import Pixels, decode_folder, scan, typical_side
+from lookalike.learn import DEFAULT, image_size
 from lookalike.learn.descriptor import oriented_gradients
 from lookalike.learn.nets import Encoder
 from lookalike.learn.starter import Starter
@@ -37,8 +40,8 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--features", default=",".join(FEATURES))
     options = parser.parse_args()
-    images, labels = decoded(options)
     for name in options.features.split(","):
+        images, labels = decoded(options, closely=name == STARTER)
         described = None
         for seed in map(int, options.seeds.split(",")):
             if described is None or name in DRAWN:
@@ -57,10 +60,14 @@ def main() -> None:
                 keep(options.name or options.folder.name, name, seed, run, averaged=average)
 
 
-def decoded(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """The folder's images uint8 (n, 64, 64, 3), and numbers of their labels, -1 for none."""
+def decoded(options: argparse.Namespace, *, closely: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The folder's images uint8 (n, size, size, 3), and numbers of their labels, -1 for none."""
+    found, size = scan(options.folder).candidates, 64
+    if closely:
+        paths = [options.folder / os.fsdecode(path) for path in found["path"]]
+        size = image_size(DEFAULT, len(paths), lambda: typical_side(paths))
     with tempfile.TemporaryDirectory() as place:
-        rows, _ = decode_folder(options.folder, scan(options.folder).candidates, place, size=64, fit="squash")
+        rows, _ = decode_folder(options.folder, found, place, size=size, fit="squash")
         pixels = Pixels(place)[rows["slot"].to_numpy()]
     return pixels, pd.factorize(labels_from(options.labels, rows["file_name"]))[0]
 
@@ -120,6 +127,7 @@ def joined(images: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([normalised(part) for part in parts], 1)
 
 
+STARTER = "starter PCA-64 whitened"
 FEATURES = {
     "pixels": pixels,
     "pixels PCA-64": lambda images, seed: reduced(pixels(images, seed), whiten=False),
@@ -128,7 +136,7 @@ FEATURES = {
     "HOG PCA-64 whitened": lambda images, seed: reduced(hog(images, seed), whiten=True),
     "HSV histogram": hsv,
     "HOG + pixels + HSV whitened": joined,
-    "starter PCA-64 whitened": lambda images, seed: reduced(started(images, seed), whiten=True),
+    STARTER: lambda images, seed: reduced(started(images, seed), whiten=True),
     "untrained encoder PCA-64 whitened": lambda images, seed: reduced(untrained(images, seed), whiten=True),
 }
 DRAWN = {"untrained encoder PCA-64 whitened"}

@@ -3,8 +3,8 @@
     python benchmarks/starter/ablation.py train build/ablation --lanes 6       # a graphics card, two minutes
     python benchmarks/starter/ablation.py score build/ablation ../shared/data/clothing build/textures
 
-Each is trained by `train.py` on equally many pairs, those with all families with three seeds: by how far these lie apart
-the others are to be judged. They are scored as in `trial.py`: *cells*, alone, on pictures that they never saw.
+Each is trained by `train.py` on equally many pairs, those with all families with three seeds: by how far these lie
+apart the others are to be judged. They are scored as in `trial.py`: *cells*, alone, on pictures that they never saw.
 """
 
 import argparse

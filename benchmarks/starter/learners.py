@@ -92,11 +92,6 @@ class Several(nn.Module):
         super().__init__()
         self.learners, self.batch = nn.ModuleDict(learners), batch
 
-    def compiled(self) -> None:
-        """From now on the operations of each encoder are fused, where that is possible."""
-        for learner in self.learners.values():
-            learner.encoder.compile()
-
     def prepare(self, images: Tensor) -> None:
         """Prepares those that want it."""
         for learner in self.learners.values():

@@ -1,7 +1,7 @@
 """Trains encoders on drawn pictures, several at once on one stream.
 
     python benchmarks/starter/train.py build/starter --learners default --showings 150000 --pool 12000 --batch 256
-    python benchmarks/starter/train.py build/starter --learners strong --side 128 --minutes 8 --compile   # a graphics card
+    python benchmarks/starter/train.py build/starter --learners strong --side 128 --minutes 8   # a graphics card
 
 The default's own loop; the learners are in `learners.py`, the default's own loss among them. A drawing costs more than
 a step of training, so each pair is shown ``--again`` times, in other views, before its place in the pool is drawn anew.
@@ -36,6 +36,8 @@ AT_ONCE = 1 << 27
 """Pixels of one drawing each that are drawn at once, at most: it takes 16 GB."""
 ENDLESS = 10**9
 """Pairs that no clock waits for."""
+SETTINGS = ("pool", "again", "batch", "side", "pairs", "seed")
+"""What the written encoders tell of how they were made, besides families and figures."""
 WRITTEN = 60.0
 """Seconds between two writings of the encoders."""
 
@@ -79,21 +81,18 @@ def main() -> None:
     parser.add_argument("--pairs", choices=("program", "crop"), default="program", help="two drawings, or one twice")
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--without", default="", help="families that are left out")
-    parser.add_argument("--compile", action="store_true", help="fuses operations; worth its minute on a graphics card")
     parser.add_argument("--resume", type=Path, help="a folder to keep the state in")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.showings is None and options.minutes is None:
         parser.error("when does it end? give --showings or --minutes")
     families = [name for name in options.families.split(",") if name not in options.without.split(",")]
-    facts: dict[str, Any] = {name: getattr(options, name) for name in ("pool", "again", "batch", "side", "pairs", "seed")}
+    facts: dict[str, Any] = {name: getattr(options, name) for name in SETTINGS}
     facts |= {"families": families}
     device = pick_device("auto")
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(options.seed)
     several = Several({name: LEARNERS[name]() for name in options.learners.split(",")}, options.batch)
-    if options.compile:
-        several.compiled()
     trained = Trained("siamese-vae", several, settings={"size": several.size, "dim": 0}, device=device)
     stream = Stream(families, size=options.side, twice=options.pairs == "program", device=device)
     pool = Pool(stream, options.pool, options.again, lambda: run.step * run.batch)
@@ -122,7 +121,7 @@ def write(run: Run, output: Path, facts: dict[str, Any]) -> None:
         save_file(halved, output / f"{name}.safetensors", {"facts": json.dumps(facts)})
     (output / "history.json").write_text(json.dumps({**facts, "history": run.history}))
     last = {name: round(terms[-1], 3) for name, terms in run.history.items()}
-    print(json.dumps({"showings": facts["showings"], "seconds": facts["seconds"], "drawing": facts["drawing"], **last}), flush=True)
+    print(json.dumps({key: facts[key] for key in ("showings", "seconds", "drawing")} | last), flush=True)
 
 
 if __name__ == "__main__":

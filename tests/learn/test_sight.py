@@ -10,7 +10,7 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients, palett
 from lookalike.learn.sight import OUTLINE, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
-from lookalike.learn.views import IGNORABLE, mirrored, view
+from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,34 @@ def test_without_colour_the_starter_sees_none(images):
         first, second = (torch.split(sight._describe(of), sight._lengths(), 1)[at] for of in (images, recoloured))
         apart[ignore] = float((first - second).abs().max())
     assert apart[("color",)] < 1e-5 < apart[()]
+
+
+def arranged(n, generator):
+    """Pictures of ten arrangements of 4x4 fields of grey, a little moved."""
+    kinds = torch.rand(10, 1, 4, 4, generator=generator).expand(-1, 3, -1, -1)
+    fields = kinds[torch.arange(n) % 10] + 0.1 * torch.rand(n, 3, 4, 4, generator=generator)
+    moves = torch.randint(-4, 5, (n, 2), generator=generator).tolist()
+    enlarged = torch.nn.functional.interpolate(fields, (64, 64)).clamp(0, 1)
+    return torch.stack([picture.roll(move, (1, 2)) for picture, move in zip(enlarged, moves, strict=True)])
+
+
+def woven(n, generator):
+    """Noise of ten directions and four finenesses: alike in texture, with nothing in its place."""
+    kind = torch.arange(n) % 10
+    angle, finesse = kind * torch.pi / 10, 6 + 1.5 * (kind % 4)
+    along, down = (finesse * angle.cos())[:, None, None], (finesse * angle.sin())[:, None, None]
+    fy, fx = torch.meshgrid(torch.fft.fftfreq(64) * 64, torch.fft.rfftfreq(64) * 64, indexing="ij")
+    gain = sum(torch.exp(-((fx - sign * along) ** 2 + (fy - sign * down) ** 2) / 8) for sign in (-1, 1))
+    noise = torch.fft.irfft2(torch.fft.rfft2(torch.randn(n, 64, 64, generator=generator)) * gain, s=(64, 64))
+    return (0.5 + 0.2 * noise / noise.std((1, 2), keepdim=True)).clamp(0, 1)[:, None].expand(-1, 3, -1, -1)
+
+
+@pytest.mark.parametrize(("draw", "share"), [(arranged, 1.0), (woven, 0.0)])
+def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
+    pictures = draw(200, torch.Generator().manual_seed(0))
+    sight = Sight(32, 64, IGNORED, 0.6)
+    sight.prepare(pictures)
+    assert float(sight.built_alike) == share
+    scratch = Sight(32, 64, IGNORED, 0.6, starter=False)
+    scratch.prepare(pictures[:60])
+    assert float(scratch.built_alike) == 1

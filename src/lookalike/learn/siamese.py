@@ -38,9 +38,10 @@ class Siamese(nn.Module):
     The code is [sight; outline; μ]. *Sight* (`sight.py`) is the closed form of the idea: the linear map of gradients,
     patches, texture, colours and what the *starter* sees (`starter.py`) that agrees best between views of an image, and
     between neighbours; it is found in seconds and is what search lives on. The *outline*, found with it, is where
-    gradients vary most: it helps clusters, which are kinds of things, not single ones. μ, of ``latent`` numbers, is
-    learned by a network from pixels and adds what descriptors cannot say. ``dim`` is the length of the embedding, in
-    which the whitening joins the three with the weights 1, ``outline`` and ``learned``.
+    gradients vary most: it helps clusters, which are kinds of things, not single ones, in folders of things that are
+    built alike. μ, of ``latent`` numbers, is learned by a network from pixels and adds what descriptors cannot say.
+    ``dim`` is the length of the embedding, in which the whitening joins the three with the weights 1, ``outline`` (at
+    most: less where neighbours' outlines differ) and ``learned``.
 
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
     told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs
@@ -76,10 +77,17 @@ class Siamese(nn.Module):
             raise ValueError(f"size={size} must be 32, 48 or a multiple of {LEARNED}")
         self.side, self.latent, self.ignore = size, latent, tuple(ignore)
         self.sight = Sight(dim, size, self.ignore, neighbors, starter=starter)
-        self.blocks = [Block(dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), Block(latent, learned, 0.2)]
+        self.outline, self.learned = outline, learned
         self.encoder = Encoder(min(size, LEARNED), width)
         self.heads = nn.Linear(self.encoder.n_features, 2 * latent)
         self.project = nn.Sequential(nn.Linear(latent, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 64))
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Of the code; the outline weighs less where the folder's pictures are not built alike."""
+        outline = self.outline * float(self.sight.built_alike)
+        learned = Block(self.latent, self.learned, 0.2)
+        return [Block(self.sight.dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), learned]
 
     @staticmethod
     def settle(given: dict[str, Any], pixels: np.ndarray) -> dict[str, Any]:

@@ -5,7 +5,8 @@ image, or two images that are each other's nearest, differ least compared with t
 discriminant analysis (Fisher, 1936) in which each image, and each pair of neighbours, is a class of its own.
 
 What agrees tells single things apart; kinds of things have more in common than that. So the *outline* stands beside it:
-the directions in which fine gradients vary most, as they are.
+the directions in which fine gradients vary most, as they are. It counts where things are laid out alike, as garments or
+digits are, and not where they are not, as in scenes and textures: see `Sight.built_alike`.
 """
 
 from collections.abc import Collection
@@ -37,6 +38,9 @@ of the whole picture, what the starter sees in cells, mean colours in cells, and
 IN_COLOUR = ("colour", "palette")
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
+ALIKE = (0.86, 0.9)
+"""How alike neighbours are in the outline, beside how alike the starter finds them: up to the first share the outline
+does not count, from the second on it counts in full."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
 NEAREST = 10
@@ -54,11 +58,13 @@ class Sight(nn.Module):
 
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
-    Without ``starter`` it knows nothing that is not found in the folder.
+    Without ``starter`` it knows nothing that is not found in the folder. ``built_alike`` is what share of its weight
+    the outline deserves, 0 to 1; without the starter, by which it is judged, 1.
     """
 
     mean: Tensor
     matrix: Tensor
+    built_alike: Tensor
 
     def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float, *, starter: bool = True) -> None:
         super().__init__()
@@ -69,6 +75,7 @@ class Sight(nn.Module):
         self.starter = Starter(mirrored="flip" in ignore) if starter else None
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
+        self.register_buffer("built_alike", torch.ones(()))
         self.dim = dim
 
     def forward(self, images: Tensor) -> Tensor:
@@ -99,6 +106,15 @@ class Sight(nn.Module):
         self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
+        if self.starter and len(first):
+            self._judge_outline(points, first, second)
+
+    def _judge_outline(self, points: Tensor, first: Tensor, second: Tensor) -> None:
+        """By neighbours, of which each would be alike in all that a folder's pictures are known by."""
+        parts = dict(zip(self.parts, torch.split(points, self._ranks(len(points)), 1), strict=True))
+        outline, seen = (likeness(parts[name][:, :OUTLINE], first, second) for name in ("fine", "starter"))
+        least, most = ALIKE
+        self.built_alike.copy_(((outline / seen.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1))
 
     def _views(self, images: Tensor) -> Tensor:
         return torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
@@ -114,6 +130,11 @@ class Sight(nn.Module):
             "palette": prod(PALETTE),
         }
         return [lengths[name] for name in self.parts]
+
+    def _ranks(self, n_images: int) -> list[int]:
+        """Components that are kept of each descriptor of so many images."""
+        of_parts = zip(self.parts.values(), self._lengths(), strict=True)
+        return [min(most, length, n_images) for (most, _), length in of_parts]
 
     def _describe(self, images: Tensor) -> Tensor:
         """Images (b, 3, s, s) to their descriptors side by side, (b, n)."""
@@ -131,9 +152,9 @@ class Sight(nn.Module):
 
     def _components(self, centred: Tensor) -> Tensor:
         """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""
-        blocks = []
-        for part, (most, weight) in zip(torch.split(centred, self._lengths(), 1), self.parts.values(), strict=True):
-            rank = min(most, *part.shape)
+        blocks, ranks = [], self._ranks(len(centred))
+        of_parts = zip(torch.split(centred, self._lengths(), 1), self.parts.values(), ranks, strict=True)
+        for part, (_, weight), rank in of_parts:
             directions = torch.svd_lowrank(part, rank, niter=4)[2]  # (length, rank)
             blocks.append(directions * weight / ((part @ directions).square().sum(1).mean().sqrt() + 1e-12))
         joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
@@ -155,6 +176,14 @@ def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
     back = (found[found] == rows[:, :, None]).any(2)  # whether the row is among its neighbour's nearest
     keep = back & (rows < found)
     return rows[keep], found[keep]
+
+
+def likeness(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """How alike pairs are in whitened points (m, d): 1 where they are the same, 0 where as far apart as any are."""
+    variances = points.var(0)
+    white = functional.normalize(points / (variances + 0.02 * variances.mean() + 1e-12).sqrt())
+    apart = (white[first] - white[second]).square().sum(1).mean()
+    return 1 - apart / (2 * white.var(0).sum())
 
 
 def _agreeing(points: Tensor, pairs: list[Tensor]) -> Tensor:
