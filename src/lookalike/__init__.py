@@ -1,4 +1,4 @@
-"""Lookalike: learns what a folder of pictures looks like, from them alone; groups them, maps them, finds lookalikes.
+"""Lookalike: learns what a folder of pictures looks like, without labels; groups them, maps them, finds lookalikes.
 
 What is listed in ``__all__`` is the public interface. It is imported when first used, so that ``import lookalike``
 costs nothing and ``lookalike --help`` loads no PyTorch.

@@ -19,7 +19,7 @@ UINT8_RANGE = (0.0, 255.0)
 
 
 class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Learns what images look like, from them alone, and turns images into vectors that lie close for lookalikes.
+    """Learns what images look like, without labels, and turns images into vectors that lie close for lookalikes.
 
     Embeddings have the length 1, so Euclidean distances between them lie between 0 (the same) and 2 (the opposite).
 

@@ -103,7 +103,7 @@ def options(
         bool, typer.Option("--debug", help="Show the whole traceback of an error; before or after the command.")
     ] = False,
 ) -> None:
-    """Learns what a folder of pictures looks like, from them alone.
+    """Learns what a folder of pictures looks like, without labels.
 
     Then it groups them, maps them, and finds the ones that look like any picture you show it. Start with
     `lookalike build FOLDER`, or with `lookalike demo` if you have no pictures at hand.
