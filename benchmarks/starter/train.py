@@ -33,7 +33,7 @@ from lookalike.learn.training import Run
 FIRST = 1 << 20
 """The programs from here on are trained with; those before are for looking at."""
 AT_ONCE = 1 << 27
-"""Pixels of one drawing each that are drawn at once, at most: it takes 16 GB."""
+"""Pixels of one drawing each that are drawn at once, at most: it takes 16 GB. (A pool may be smaller.)"""
 ENDLESS = 10**9
 """Pairs that no clock waits for."""
 SETTINGS = ("pool", "again", "batch", "side", "pairs", "seed")
@@ -93,7 +93,8 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(options.seed)
     several = Several({name: LEARNERS[name]() for name in options.learners.split(",")}, options.batch)
-    trained = Trained("siamese-vae", several, settings={"size": several.size, "dim": 0}, device=device)
+    told = facts | {"learners": options.learners, "size": several.size, "dim": 0}  # what must stay, to resume
+    trained = Trained("siamese-vae", several, settings=told, device=device)
     stream = Stream(families, size=options.side, twice=options.pairs == "program", device=device)
     pool = Pool(stream, options.pool, options.again, lambda: run.step * run.batch)
     n_steps = math.ceil((options.showings or ENDLESS) / options.batch)

@@ -25,6 +25,7 @@ from lookalike import search
 from lookalike.images import Pixels, decode_folder, scan
 from lookalike.learn import starter
 from lookalike.learn.nets import Encoder
+from lookalike.learn.siamese import OUTLINED
 from lookalike.learn.sight import OUTLINE, Sight
 from lookalike.learn.symmetry import JUDGED, differences
 from lookalike.learn.views import IGNORED
@@ -103,7 +104,9 @@ def sighted(images: np.ndarray, encoder: Encoder | None, ignore: tuple[str, ...]
         with mock.patch.object(starter, "WEIGHTS", file):
             sight.prepare(floats(images))
         codes = torch.cat([sight(few) for few in torch.split(floats(images), 128)]).numpy()
-    return Whitening.fit(codes, DIM, [Block(DIM, 1.0, np.inf), Block(OUTLINE, 0.5, 0.02)]).apply(codes)
+    return Whitening.fit(
+        codes, DIM, [Block(DIM, 1.0, np.inf), Block(OUTLINE, OUTLINED * float(sight.built_alike), 0.02)]
+    ).apply(codes)
 
 
 def floats(images: np.ndarray) -> Tensor:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
+from lookalike.learn.model import load_model
 from lookalike.learn.sight import OUTLINE, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
@@ -198,6 +199,31 @@ def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
     sight = Sight(32, 64, IGNORED, 0.6)
     sight.prepare(pictures)
     assert float(sight.built_alike) == share
+    sight.prepare(pictures[:30])  # too few to tell
+    assert float(sight.built_alike) == 1
     scratch = Sight(32, 64, IGNORED, 0.6, starter=False)
     scratch.prepare(pictures[:60])
     assert float(scratch.built_alike) == 1
+
+
+def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):
+    seen = (woven(100, torch.Generator().manual_seed(0)) * 255).byte().permute(0, 2, 3, 1).numpy()
+
+    def made(**settings):
+        small = {"width": 8, "latent": 8, **settings}
+        return train("siamese", seen, np.arange(len(seen)), epochs=0, settings=small)
+
+    found, given = made(), made(outline=0.5)
+    assert (found.network.blocks[1].weight, given.network.blocks[1].weight) == (0, 0.5)
+    assert np.abs(found.encode(seen) @ found.encode(seen).T - given.encode(seen) @ given.encode(seen).T).max() > 0.05
+    found.save(tmp_path)
+    assert load_model(tmp_path).network.blocks[1].weight == 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"neighbors": 0.0}, {"ignore": ["color"]}])
+def test_pictures_of_one_colour_have_embeddings_too(settings):
+    seen = np.repeat(np.arange(60, dtype=np.uint8), 32 * 32 * 3).reshape(60, 32, 32, 3) * 4
+    small = {"size": 32, "width": 8, "latent": 8, **settings}
+    trained = train("siamese", seen, np.arange(60), epochs=0, settings=small)
+    assert trained.network.blocks[1].weight == 0.5
+    assert np.isfinite(trained.encode(seen)).all()

@@ -46,5 +46,6 @@ def test_every_learner_learns_from_drawings_and_is_written(tmp_path, side):
 def test_a_family_that_is_left_out_changes_what_is_learned(tmp_path):
     for name, told in (("all", ()), ("without", ("--without", "leaves"))):
         trained(tmp_path / name, "--learners", "strong-32", "--families", "clouds,leaves", *told)
+    assert json.loads((tmp_path / "without" / "history.json").read_text())["families"] == ["clouds"]
     one, other = (load_file(tmp_path / name / "strong-32.safetensors") for name in ("all", "without"))
     assert any(not torch.equal(one[key], other[key]) for key in one)

@@ -342,14 +342,9 @@ def _short(error: BaseException) -> str:
 
 
 def refuse_outdated(document: dict[str, Any]) -> None:
-    """ValueError for the description of a model whose tensors fit and have come to mean another one since.
-
-    That is one of those that look closer, from before generation 9, if it saw more than its usual pixels or no colours.
-    """
-    place, settings = home(document["name"]), document["settings"]
-    changed = place.closer and (settings["size"] > place.size or "color" in settings.get("ignore", ()))
-    if changed and document.get("generation", 0) < 9:
-        raise ValueError("it was made for large pictures, or without colours, by an earlier version")
+    """ValueError for the description of a Siamese model from before generation 10: another starter, another outline."""
+    if home(document["name"]).closer and document.get("generation", 0) < 10:
+        raise ValueError("it was made by an earlier version")
 
 
 def bounded(path: Path) -> str:

@@ -17,6 +17,8 @@ from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
 from lookalike.learn.whitening import Block
 
 TEMPERATURE = 0.2
+OUTLINED = 0.5
+"""Weight of the outline in a folder of pictures that are built alike."""
 
 
 def shrunk(images: Tensor) -> Tensor:
@@ -40,8 +42,8 @@ class Siamese(nn.Module):
     between neighbours; it is found in seconds and is what search lives on. The *outline*, found with it, is where
     gradients vary most: it helps clusters, which are kinds of things, not single ones, in folders of things that are
     built alike. μ, of ``latent`` numbers, is learned by a network from pixels and adds what descriptors cannot say.
-    ``dim`` is the length of the embedding, in which the whitening joins the three with the weights 1, ``outline`` (at
-    most: less where neighbours' outlines differ) and ``learned``.
+    ``dim`` is the length of the embedding, in which the whitening joins the three with the weights 1, ``outline``
+    (by default up to 0.5: less where neighbours' outlines differ) and ``learned``.
 
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
     told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs
@@ -63,7 +65,7 @@ class Siamese(nn.Module):
         width: int = 32,
         latent: int = 64,
         neighbors: float = 0.6,
-        outline: float = 0.5,
+        outline: float | None = None,
         learned: float = 0.2,
         starter: bool = True,
         ignore: Sequence[str] = IGNORED,
@@ -84,8 +86,8 @@ class Siamese(nn.Module):
 
     @property
     def blocks(self) -> list[Block]:
-        """Of the code; the outline weighs less where the folder's pictures are not built alike."""
-        outline = self.outline * float(self.sight.built_alike)
+        """Of the code; the outline's weight, where nobody gave it, is by how much the folder's pictures are built alike."""
+        outline = OUTLINED * float(self.sight.built_alike) if self.outline is None else self.outline
         learned = Block(self.latent, self.learned, 0.2)
         return [Block(self.sight.dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), learned]
 
@@ -138,7 +140,7 @@ class SiameseVAE(Siamese):
         free_bits: float = 0.1,
         agreement: float = 100.0,
         neighbors: float = 0.6,
-        outline: float = 0.5,
+        outline: float | None = None,
         learned: float = 0.2,
         starter: bool = True,
         ignore: Sequence[str] = IGNORED,

@@ -43,6 +43,8 @@ ALIKE = (0.86, 0.9)
 does not count, from the second on it counts in full."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
+FEWEST = 40
+"""Images of which it is asked whether they are built alike, at least: of fewer, each is every other's neighbour."""
 NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
 SHRINKAGE = 0.5
@@ -106,15 +108,17 @@ class Sight(nn.Module):
         self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
-        if self.starter and len(first):
-            self._judge_outline(points, first, second)
+        self.built_alike.fill_(1)
+        if self.starter and len(images) > FEWEST:
+            self.built_alike.copy_(self._share_of_outline(points, first, second))
 
-    def _judge_outline(self, points: Tensor, first: Tensor, second: Tensor) -> None:
-        """By neighbours, of which each would be alike in all that a folder's pictures are known by."""
+    def _share_of_outline(self, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """How much of its weight the outline deserves, by neighbours in the directions that agree."""
         parts = dict(zip(self.parts, torch.split(points, self._ranks(len(points)), 1), strict=True))
         outline, seen = (likeness(parts[name][:, :OUTLINE], first, second) for name in ("fine", "starter"))
         least, most = ALIKE
-        self.built_alike.copy_(((outline / seen.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1))
+        share = ((outline / seen.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
+        return torch.nan_to_num(share, nan=1.0)  # no pair is each other's nearest, or nothing varies
 
     def _views(self, images: Tensor) -> Tensor:
         return torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
@@ -179,7 +183,7 @@ def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def likeness(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """How alike pairs are in whitened points (m, d): 1 where they are the same, 0 where as far apart as any are."""
+    """How alike pairs are in whitened points (m, d): 1 where they are the same, 0 where as far apart as all are."""
     variances = points.var(0)
     white = functional.normalize(points / (variances + 0.02 * variances.mean() + 1e-12).sqrt())
     apart = (white[first] - white[second]).square().sum(1).mean()
