@@ -104,9 +104,8 @@ def sighted(images: np.ndarray, encoder: Encoder | None, ignore: tuple[str, ...]
         with mock.patch.object(starter, "WEIGHTS", file):
             sight.prepare(floats(images))
         codes = torch.cat([sight(few) for few in torch.split(floats(images), 128)]).numpy()
-    return Whitening.fit(
-        codes, DIM, [Block(DIM, 1.0, np.inf), Block(OUTLINE, OUTLINED * float(sight.built_alike), 0.02)]
-    ).apply(codes)
+    outline = Block(OUTLINE, OUTLINED * float(sight.built_alike), 0.02)
+    return Whitening.fit(codes, DIM, [Block(DIM, 1.0, np.inf), outline]).apply(codes)
 
 
 def floats(images: np.ndarray) -> Tensor:

@@ -86,7 +86,7 @@ class Siamese(nn.Module):
 
     @property
     def blocks(self) -> list[Block]:
-        """Of the code; the outline's weight, where nobody gave it, is by how much the folder's pictures are built alike."""
+        """Of the code; the outline weighs, where nobody said it, by how much the folder's pictures are built alike."""
         outline = OUTLINED * float(self.sight.built_alike) if self.outline is None else self.outline
         learned = Block(self.latent, self.learned, 0.2)
         return [Block(self.sight.dim, 1.0, torch.inf), Block(OUTLINE, outline, 0.02), learned]
