@@ -12,6 +12,7 @@ are appended to results.jsonl; `runs.py` makes the tables.
 import argparse
 import os
 import tempfile
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -40,8 +41,9 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--features", default=",".join(FEATURES))
     options = parser.parse_args()
+    seen = cache(partial(decoded, options))
     for name in options.features.split(","):
-        images, labels = decoded(options, closely=name == STARTER)
+        images, labels = seen(name == STARTER)
         described = None
         for seed in map(int, options.seeds.split(",")):
             if described is None or name in DRAWN:
@@ -60,7 +62,7 @@ def main() -> None:
                 keep(options.name or options.folder.name, name, seed, run, averaged=average)
 
 
-def decoded(options: argparse.Namespace, *, closely: bool) -> tuple[np.ndarray, np.ndarray]:
+def decoded(options: argparse.Namespace, closely: bool) -> tuple[np.ndarray, np.ndarray]:
     """The folder's images uint8 (n, size, size, 3), and numbers of their labels, -1 for none."""
     found, size = scan(options.folder).candidates, 64
     if closely:

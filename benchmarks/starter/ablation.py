@@ -1,6 +1,6 @@
 """Which families of drawings help: an encoder for each that is left out, for each that is alone, and for all of them.
 
-    python benchmarks/starter/ablation.py train build/ablation --lanes 6       # a graphics card, two minutes
+    python benchmarks/starter/ablation.py train build/ablation --lanes 5       # a graphics card, five minutes
     python benchmarks/starter/ablation.py score build/ablation ../shared/data/clothing build/textures
 
 Each is trained by `train.py` on equally many pairs, those with all families with three seeds: by how far these lie

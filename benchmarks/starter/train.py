@@ -106,16 +106,17 @@ def main() -> None:
         nonlocal written
         if time.monotonic() - written > WRITTEN:
             written = time.monotonic()
-            write(run, options.output, facts | {"drawing": round(pool.seconds, 1)})
+            write(run, options.output, facts)
 
     run.go(Checkpoint(options.resume, run.fingerprint()) if options.resume else None, progress)
-    write(run, options.output, facts | {"drawing": round(pool.seconds, 1)})
+    write(run, options.output, facts)
 
 
 def write(run: Run, output: Path, facts: dict[str, Any]) -> None:
     """The encoders as they are, with what made them; and where the training stands, on the screen."""
     output.mkdir(parents=True, exist_ok=True)
     facts = facts | {"showings": run.step * run.batch, "seconds": round(run.seconds, 1)}
+    facts |= {"drawing": round(run.pixels.seconds, 1)}  # the first pool ahead of the other seconds
     for name, learner in run.trained.network.learners.items():
         state = {key: value.contiguous().cpu() for key, value in learner.encoder.state_dict().items()}
         halved = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}

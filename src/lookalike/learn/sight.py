@@ -115,7 +115,7 @@ class Sight(nn.Module):
     def _share_of_outline(self, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
         """How much of its weight the outline deserves, by neighbours in the directions that agree."""
         parts = dict(zip(self.parts, torch.split(points, self._ranks(len(points)), 1), strict=True))
-        outline, seen = (likeness(parts[name][:, :OUTLINE], first, second) for name in ("fine", "starter"))
+        outline, seen = (kinship(parts[name][:, :OUTLINE], first, second) for name in ("fine", "starter"))
         least, most = ALIKE
         share = ((outline / seen.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
         return torch.nan_to_num(share, nan=1.0)  # no pair is each other's nearest, or nothing varies
@@ -182,7 +182,7 @@ def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return rows[keep], found[keep]
 
 
-def likeness(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
+def kinship(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """How alike pairs are in whitened points (m, d): 1 where they are the same, 0 where as far apart as all are."""
     variances = points.var(0)
     white = functional.normalize(points / (variances + 0.02 * variances.mean() + 1e-12).sqrt())
