@@ -8,7 +8,8 @@ import torch
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.model import load_model
-from lookalike.learn.sight import OUTLINE, Sight, mutual_neighbors
+from lookalike.learn.siamese import OUTLINED
+from lookalike.learn.sight import OUTLINE, UNTOLD, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
@@ -200,10 +201,10 @@ def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
     sight.prepare(pictures)
     assert float(sight.built_alike) == share
     sight.prepare(pictures[:30])  # too few to tell
-    assert float(sight.built_alike) == 1
+    assert float(sight.built_alike) == pytest.approx(UNTOLD)
     scratch = Sight(32, 64, IGNORED, 0.6, starter=False)
     scratch.prepare(pictures[:60])
-    assert float(scratch.built_alike) == 1
+    assert float(scratch.built_alike) == pytest.approx(UNTOLD)
 
 
 def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):
@@ -225,5 +226,5 @@ def test_pictures_of_one_colour_have_embeddings_too(settings):
     seen = np.repeat(np.arange(60, dtype=np.uint8), 32 * 32 * 3).reshape(60, 32, 32, 3) * 4
     small = {"size": 32, "width": 8, "latent": 8, **settings}
     trained = train("siamese", seen, np.arange(60), epochs=0, settings=small)
-    assert trained.network.blocks[1].weight == 0.5
+    assert trained.network.blocks[1].weight == pytest.approx(UNTOLD * OUTLINED)
     assert np.isfinite(trained.encode(seen)).all()

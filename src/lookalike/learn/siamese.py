@@ -17,7 +17,7 @@ from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
 from lookalike.learn.whitening import Block
 
 TEMPERATURE = 0.2
-OUTLINED = 0.5
+OUTLINED = 0.65
 """Weight of the outline in a folder of pictures that are built alike."""
 
 
@@ -43,7 +43,7 @@ class Siamese(nn.Module):
     gradients vary most: it helps clusters, which are kinds of things, not single ones, in folders of things that are
     built alike. μ, of ``latent`` numbers, is learned by a network from pixels and adds what descriptors cannot say.
     ``dim`` is the length of the embedding, in which the whitening joins the three with the weights 1, ``outline``
-    (by default up to 0.5: less where neighbours' outlines differ) and ``learned``.
+    (by default up to 0.65: less where neighbours' outlines differ) and ``learned``.
 
     ``ignore`` says what does not count as a difference between pictures, see `views.view`; a training that is not
     told takes crop, scale, and flip unless the folder's images are told from mirror images. ``neighbors`` weighs

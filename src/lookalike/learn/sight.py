@@ -45,6 +45,8 @@ ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
 FEWEST = 40
 """Images of which it is asked whether they are built alike, at least: of fewer, each is every other's neighbour."""
+UNTOLD = 0.77
+"""How much images count as built alike that are too few to ask, or are seen without the starter, which judges."""
 NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
 SHRINKAGE = 0.5
@@ -61,7 +63,7 @@ class Sight(nn.Module):
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
     Without ``starter`` it knows nothing that is not found in the folder. ``built_alike`` is what share of its weight
-    the outline deserves, 0 to 1; without the starter, by which it is judged, 1.
+    the outline deserves, 0 to 1; `UNTOLD` where that cannot be told.
     """
 
     mean: Tensor
@@ -77,7 +79,7 @@ class Sight(nn.Module):
         self.starter = Starter(mirrored="flip" in ignore) if starter else None
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
-        self.register_buffer("built_alike", torch.ones(()))
+        self.register_buffer("built_alike", torch.tensor(UNTOLD))
         self.dim = dim
 
     def forward(self, images: Tensor) -> Tensor:
@@ -108,7 +110,7 @@ class Sight(nn.Module):
         self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
-        self.built_alike.fill_(1)
+        self.built_alike.fill_(UNTOLD)
         if self.starter and len(images) > FEWEST:
             self.built_alike.copy_(self._share_of_outline(points, first, second))
 
@@ -118,7 +120,7 @@ class Sight(nn.Module):
         outline, seen = (kinship(parts[name][:, :OUTLINE], first, second) for name in ("fine", "starter"))
         least, most = ALIKE
         share = ((outline / seen.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
-        return torch.nan_to_num(share, nan=1.0)  # no pair is each other's nearest, or nothing varies
+        return torch.nan_to_num(share, nan=UNTOLD)  # no pair is each other's nearest, or nothing varies
 
     def _views(self, images: Tensor) -> Tensor:
         return torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
