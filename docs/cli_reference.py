@@ -29,14 +29,14 @@ What `--json` prints:
 ```
 build        {"library", "images", "skipped", "model", "clusters", "seconds": {"scan", ..., "total"}}
 find         [{"query", "matches": [{"rank", "file_name", "distance", "cluster"}]}]     cluster -1 is none
-cluster      {"library", "method", "space", "n_clusters", "none", "silhouette": {"k", "silhouette"} or null,
+cluster      {"library", "method", "space", "n_clusters", "none", "modularity": {"k", "modularity"} or null,
               "clusters": [{"cluster", "name", "images", "typical"}]}
 map          {"library", "projection", "path"}
 evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "ami", "precision_at_10",
               "recall_at_10", "knn_accuracy", "knn_accuracy_10", "map"}
 compare      {"folder", "labels", "path", "skipped": [{"model", "reason"}],
               "models": [{"model", "precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari", or without labels
-              "view_agreement", "silhouette"; "train_seconds", "seconds", "peak_megabytes", "capped", "library"}]}
+              "view_agreement", "modularity"; "train_seconds", "seconds", "peak_megabytes", "capped", "library"}]}
 duplicates   [{"group", "kind": "exact" or "near", "images": [{"file_name", "distance", "width", "height", "bytes"}]}]
              the first image of a group is the one to keep
 outliers     [{"rank", "file_name", "distance"}]

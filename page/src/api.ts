@@ -14,9 +14,9 @@ export interface About {
   atlas: { tile: number; across: number; sheets: number; key: string };
 }
 export interface Cluster { cluster: number; name: string; images: number; colour: string; typical: number[]; kept: boolean }
-export interface Curve { k: number[]; silhouette: number[] }
+export interface Curve { k: number[]; modularity: number[] }
 export interface Clusters {
-  clusters: Cluster[]; none: number; method: string; space: string; n_clusters: number | "auto"; silhouette: Curve | null; edits: string[];
+  clusters: Cluster[]; none: number; method: string; space: string; n_clusters: number | "auto"; modularity: Curve | null; edits: string[];
 }
 export interface Match { row: number; distance: number }
 export interface Region { left: number; top: number; width: number; height: number }
@@ -84,7 +84,7 @@ export const api = {
   clusters: () => json<Clusters>("clusters"),
   training: () => json<{ history: Record<string, number[]>; facts: Record<string, unknown>; doubts: string[]; decodes: boolean; size: number }>("training"),
   scores: () => json<{ scores: Record<string, number> | null; reason: string | null }>("scores"),
-  silhouette: () => json<Curve>("silhouette"),
+  modularity: () => json<Curve>("modularity"),
 
   async points(): Promise<Points> {
     const found = await table("points");

@@ -119,7 +119,7 @@ async function read() {
     about.value = info;
     points.value = read;
     clusters.value = groups;
-    if (groups?.silhouette) curve.value = groups.silhouette;
+    if (groups?.modularity) curve.value = groups.modularity;
     const own = read.x && read.y ? String(info.stages.map?.projection ?? "tsne") : "files";
     const place = read.x && read.y ? normalised(read.x, read.y, false) : inOrder(read.n);
     if (!same || (old?.stages.map?.projection ?? "files") !== (info.stages.map?.projection ?? "files")) {

@@ -14,8 +14,8 @@ def test_cluster_gives_the_one_json_document(run, own_library):
     ended = run("cluster", own_library, "-k", 3, "--json")
     assert (ended.code, ended.err) == (0, "")
     document = ended.json
-    assert list(document) == ["library", "method", "space", "n_clusters", "clusters", "none", "silhouette"]
-    assert (document["n_clusters"], document["none"], document["silhouette"]) == (3, 0, None)
+    assert list(document) == ["library", "method", "space", "n_clusters", "clusters", "none", "modularity"]
+    assert (document["n_clusters"], document["none"], document["modularity"]) == (3, 0, None)
     assert [list(each) for each in document["clusters"]] == [["cluster", "name", "images", "typical"]] * 3
     assert sum(each["images"] for each in document["clusters"]) == 48
     library = lookalike.open(own_library)
@@ -30,10 +30,10 @@ def test_cluster_tells_people_a_table_and_with_k_auto_the_curve(run, own_library
     assert lines[0].split() == ["cluster", "name", "images", "typical", "images"]
     assert lines[1].split()[:4] == ["0", "cluster", "0", str(kept["clusters"][0]["images"])]
     assert ", ".join(kept["clusters"][0]["typical"]) in lines[1]
-    curve = kept["silhouette"]
-    shown = lines[lines.index("silhouette by the number of clusters") + 2 :]
+    curve = kept["modularity"]
+    shown = lines[lines.index("modularity by the number of clusters") + 2 :]
     bars = {line.split()[0]: line.count("█") for line in shown}
-    best = curve["k"][int(np.argmax(curve["silhouette"]))]
+    best = curve["k"][int(np.argmax(curve["modularity"]))]
     assert set(bars) == {str(k) for k in curve["k"]}
     assert bars[str(best)] == 40 == max(bars.values())
 

@@ -77,9 +77,9 @@ def test_what_is_given_is_kept_and_what_is_not_given_stays(run, folder, tmp_path
 
 
 def test_k_auto_chooses_and_shows_the_evidence(run, own_library, folder):
-    assert "chosen by silhouette" in run("build", folder, "-o", own_library, "-k", "auto").out
-    curve = run("cluster", own_library, "--json").json["silhouette"]
-    assert len(curve["k"]) == len(curve["silhouette"]) > 2
+    assert "as many as hold most links between neighbours" in run("build", folder, "-o", own_library, "-k", "auto").out
+    curve = run("cluster", own_library, "--json").json["modularity"]
+    assert len(curve["k"]) == len(curve["modularity"]) > 2
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,7 @@ def test_the_whole_way_with_all_defaults_but_the_training(tmp_path, draw_folder)
     settings = {"model": "pixels", "model_settings": {"dim": 8, "size": 32}}
     library = lookalike.build(folder, tmp_path / "b.lookalike", **settings)
     assert records(library).keys() == STAGES | {"manifold"}
-    assert library.info()["stages"]["clusters"]["silhouette"]
+    assert library.info()["stages"]["clusters"]["modularity"]
     assert library.evaluate()["acc"] > 0.5
 
 

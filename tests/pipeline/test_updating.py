@@ -166,7 +166,7 @@ def test_what_an_update_leaves_out_is_made_when_it_is_asked_for(folder, tmp_path
     library = lookalike.build(folder, tmp_path / "m.lookalike", **settings)
     a_new_picture(folder)
     library.update()
-    assert len(library.silhouette()) > 3
+    assert len(library.modularity()) > 3
 
 
 def test_another_file_that_is_no_picture_costs_nothing(built, folder):

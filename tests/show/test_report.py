@@ -238,12 +238,12 @@ def test_without_labels_there_are_no_scores(library, tmp_path):
     assert "None: every file" in page.text
 
 
-def test_the_silhouette_curve_is_shown_when_the_number_was_chosen(own_library, tmp_path, report):
-    assert "silhouette" not in report[1].text
+def test_the_modularity_curve_is_shown_when_the_number_was_chosen(own_library, tmp_path, report):
+    assert "modularity" not in report[1].text
     library = own_library.cluster(n_clusters="auto")
     _, page = read(write_report(library, tmp_path / "r.html"))
     assert f"{len(library.cluster_names)} chosen" in page.text
-    assert any("silhouette over clusters" in a["aria-label"] for a in page.all("svg"))
+    assert any("modularity over clusters" in a["aria-label"] for a in page.all("svg"))
 
 
 def test_images_of_no_cluster_are_counted_and_on_the_map(own_library, tmp_path):

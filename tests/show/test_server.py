@@ -151,12 +151,12 @@ def test_layouts_and_likeness(client, library):
 
 def test_another_model_of_the_same_images_has_other_neighbours(own, own_library):
     before = own.get("/api/likeness")
-    curve = own.get("/api/silhouette").json()
+    curve = own.get("/api/modularity").json()
     lookalike.build(own_library.folder, own_library.path, model_settings={"dim": 2})
     after = own.get("/api/likeness", headers={"If-None-Match": before.headers["etag"]})
     distances = lookalike.open(own_library.path).neighbors[1]
     np.testing.assert_allclose(arrow(after)["strangeness"], distances[:, 1:11].mean(1), rtol=1e-5)
-    assert own.get("/api/silhouette").json() != curve
+    assert own.get("/api/modularity").json() != curve
 
 
 def test_it_follows_updates_that_others_make(own, own_library):
@@ -173,7 +173,7 @@ def test_it_follows_updates_that_others_make(own, own_library):
     (own_library.folder / "again.png").write_bytes((own_library.folder / names[0]).read_bytes())
     assert moved.update().added == ["again.png"]
     assert own.get("/api/state").json()["images"] == n + 1
-    for path in ("atlas/0", "silhouette", "likeness", "layouts/grid", f"images/{n}/preview", "clusters"):
+    for path in ("atlas/0", "modularity", "likeness", "layouts/grid", f"images/{n}/preview", "clusters"):
         assert own.get(f"/api/{path}").status_code == 200, path
     assert set(arrow(own.get("/api/thumbnails", params={"rows": f"0,{n}"}))["row"]) == {0, n}
 

@@ -133,7 +133,7 @@ def _clusters(library: "lookalike.Library") -> dict[str, Any]:
             for number, name in sorted(names.items())
         ],
         "none": int((numbers < 0).sum()),
-        "silhouette": facts.get("silhouette"),
+        "modularity": facts.get("modularity"),
     }
 
 
@@ -142,9 +142,9 @@ def _clusters_text(result: dict[str, Any]) -> str:
     if result["none"]:
         rows.append(["none", "", result["none"], ""])
     parts = [table(["cluster", "name", "images", "typical images"], rows, left=["name"])]
-    if curve := result["silhouette"]:
-        parts.append("silhouette by the number of clusters")
-        parts.append(chart(curve["silhouette"], [str(k) for k in curve["k"]]))
+    if curve := result["modularity"]:
+        parts.append("modularity by the number of clusters")
+        parts.append(chart(curve["modularity"], [str(k) for k in curve["k"]]))
     return "\n\n".join(parts)
 
 

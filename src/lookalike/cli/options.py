@@ -113,7 +113,7 @@ NumberOfClusters = Annotated[
         "-k",
         parser=_number_of_clusters,
         metavar="K|auto",
-        help="How many clusters; auto tries many numbers and takes the finest division that stands out (silhouette).",
+        help="How many clusters; auto takes the number whose clusters hold most links between neighbours.",
     ),
 ]
 Renaming = Annotated[

@@ -96,15 +96,14 @@ class Library(Likeness, Editing):
         """The names of the layouts that `project` gives without making them: the map's own, and those made before."""
         return [name for name in LAYOUTS if kept_layout(self._files, name, self.settings) is not None]
 
-    def silhouette(self, *, progress: Progress | None = None) -> pd.DataFrame:
-        """The evidence for the number of clusters: k, silhouette and spread, as `organize.choose_k` judges them."""
-        settings = self.settings
-        stage = SPACES[settings.space]
-        method = "kmeans" if settings.method == "hdbscan" else settings.method
+    def modularity(self, *, progress: Progress | None = None) -> pd.DataFrame:
+        """The evidence for the number of clusters: k and modularity, as `organize.choose_k` judges them."""
+        seed, method, stage = self.settings.random_state, self.settings.method, SPACES[self.settings.space]
+        method = "kmeans" if method == "hdbscan" else method
         if stage == "manifold":
             self._redo("manifold", {}, progress)  # only where an update has left it out
         points = self._files.array(stage, stage)
-        return organize.choose_k(points, seed=settings.random_state, method=method, progress=progress).curve
+        return organize.choose_k(points, self.unaveraged, seed=seed, method=method, progress=progress).curve
 
     def typical(self, n: int = 12) -> dict[int, np.ndarray]:
         """Rows of the ``n`` images nearest to each cluster's centre, nearest first."""

@@ -220,16 +220,16 @@ class Stages:
         def make() -> Made:
             nearest = self.neighbors[0] if chosen.linked else None
             self._announce("cluster")
-            points = self.files.array(stage, stage)
             kept = editing.kept_by_hand(self.files, self.files.table("images", "images"), self._embeddings)
-            if kept.kept:
-                free = np.flatnonzero(kept.clusters < 0)
-                points, nearest = points[free], None if nearest is None else indexing.among(nearest, free)
-            facts: dict[str, Any] = {"method": chosen.method, "space": chosen.space, "n_clusters": chosen.n_clusters}
-            found = self._cluster(points, nearest, len(kept.kept), facts) if len(points) else np.empty(0, np.int32)
+            free: Any = np.flatnonzero(kept.clusters < 0) if kept.kept else slice(None)
+            points, embeddings = self.files.array(stage, stage)[free], self._embeddings[free]
+            if nearest is not None and kept.kept:
+                nearest = indexing.among(nearest, free)
+            facts: dict[str, Any] = {name: getattr(chosen, name) for name in ("method", "space", "n_clusters")}
+            facts["kept"] = sorted(kept.kept)
+            found = self._cluster(points, embeddings, nearest, facts) if len(points) else np.empty(0, np.int32)
             all_of_them = editing.around(kept, found)
             facts["names"] = {str(number): name for number, name in all_of_them.names.items()}
-            facts["kept"] = sorted(kept.kept)
             return {"clusters": all_of_them.clusters}, facts
 
         self._run("clusters", made_from, make)
@@ -327,16 +327,15 @@ class Stages:
             return {key: known[key] for key in ("source_hash", "revision") if key in known}
 
     def _cluster(
-        self, points: np.ndarray, nearest: np.ndarray | None, n_kept: int, facts: dict[str, Any]
+        self, points: np.ndarray, embeddings: np.ndarray, nearest: np.ndarray | None, facts: dict[str, Any]
     ) -> np.ndarray:
         """Clusters among the images that are free to be sorted: as many as are wanted but for those that are kept."""
-        chosen = self.settings
-        wanted = 1 if chosen.n_clusters == "auto" else max(1, int(chosen.n_clusters) - n_kept)
-        if chosen.n_clusters == "auto" and chosen.method != "hdbscan":
-            choice = organize.choose_k(points, seed=chosen.random_state, method=chosen.method, progress=self.progress)
-            wanted, facts["silhouette"] = choice.n_clusters, choice.curve.to_dict("list")
-        wanted = min(wanted, len(points))
-        return organize.cluster(points, wanted, chosen.method, seed=chosen.random_state, neighbors=nearest)
+        number, method, seed = self.settings.n_clusters, self.settings.method, self.settings.random_state
+        wanted = 1 if number == "auto" else max(1, int(number) - len(facts["kept"]))
+        if number == "auto" and method != "hdbscan":
+            choice = organize.choose_k(points, embeddings, seed=seed, method=method, progress=self.progress)
+            wanted, facts["modularity"] = choice.n_clusters, choice.curve.to_dict("list")
+        return organize.cluster(points, min(wanted, len(points)), method, seed=seed, neighbors=nearest)
 
     @property
     def _is_table(self) -> bool:

@@ -108,7 +108,7 @@ def clusters(library: Library) -> dict[str, Any]:
         }
         for number, name in library.cluster_names.items()
     ]
-    evidence = {name: facts.get(name) for name in ("method", "space", "n_clusters", "silhouette")}
+    evidence = {name: facts.get(name) for name in ("method", "space", "n_clusters", "modularity")}
     listed.sort(key=lambda entry: (-entry["images"], entry["cluster"]))
     return document({"clusters": listed, "none": sizes.get(-1, 0), **evidence, "edits": library.edits})
 

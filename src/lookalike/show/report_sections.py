@@ -94,20 +94,20 @@ def clusters_section(library: Library, *, moves: bool) -> str:
 def curves_section(library: Library) -> str:
     """Why so many clusters, and how the training went."""
     facts, charts, said = library.info()["stages"]["clusters"], [], []
-    if curve := facts.get("silhouette"):
+    if curve := facts.get("modularity"):
         chosen = len(library.cluster_names)
         charts.append(
             line_chart(
-                *(curve["k"], curve["silhouette"]),
+                *(curve["k"], curve["modularity"]),
                 title="How many clusters",
                 x_name="clusters",
-                y_name="silhouette",
+                y_name="modularity",
                 mark=chosen,
             )
         )
         said.append(
-            f"The number of clusters, {chosen}, was chosen from this curve of the silhouette: how much closer an image "
-            "is to its own cluster than to the next, from −1 to 1. The finest division that stands out is taken."
+            f"The number of clusters, {chosen}, was chosen from this curve of the modularity: what share of the links "
+            "between neighbours lies within clusters, less what chance would put there. The highest point is taken."
         )
     history = library.model.history
     steps = history.get("step", [])

@@ -94,14 +94,14 @@ def clusters(served: Held) -> dict[str, Any]:
         return served.once("clusters", library.version, lambda: answers.clusters(library))
 
 
-@routes.get("/silhouette")
-def silhouette(served: Held) -> dict[str, Any]:
-    """The evidence for the number of clusters: k and silhouette (−1 to 1, larger is better). May take a minute."""
+@routes.get("/modularity")
+def modularity(served: Held) -> dict[str, Any]:
+    """The evidence for the number of clusters: k and modularity (−0.5 to 1, larger is better). May take a minute."""
     with served.working("cluster") as library:
         made_from = [library.made_from(stage) for stage in ("embeddings", "map")]
         key = (*made_from, library.settings.space, library.settings.method)
         return served.once(
-            "silhouette", key, lambda: answers.document(library.silhouette(progress=served.progress).to_dict("list"))
+            "modularity", key, lambda: answers.document(library.modularity(progress=served.progress).to_dict("list"))
         )
 
 
