@@ -28,9 +28,8 @@ def main() -> None:
     parser.add_argument("--labels", default="folders")
     parser.add_argument("--seeds", type=int, default=3, help="how many manifolds of each")
     options = parser.parse_args()
-    print(
-        "| library | labels | K chosen | AMI | K of the best silhouette | AMI | seconds |\n|---|---|---|---|---|---|---|"
-    )
+    print("| library | labels | K chosen | AMI | K of the best silhouette | AMI | seconds |")
+    print("|---|---|---|---|---|---|---|")
     for place in options.libraries:
         library = lookalike.open(place)
         codes, classes = label_codes(options.labels, library.file_names)
