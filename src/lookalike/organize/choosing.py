@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CLUSTERED = 10_000  # rows that the search for K looks at
-_FEWEST_LINKS, _MOST_LINKS = 5, 20  # nearest neighbours of each row that are linked to it, a tenth of all in between
+_FEWEST_LINKS, _MOST_LINKS = 5, 10  # nearest neighbours of each row that are linked to it, a tenth of all in between
 _MOST_CLUSTERS = 50
 _EVERY_K_UP_TO = 20
 
@@ -47,7 +47,7 @@ def choose_k(
 ) -> Choice:
     """Choose as many clusters as hold most of the links between neighbours, beyond what chance would (modularity).
 
-    Newman, *Fast algorithm for detecting community structure in networks*, PRE 2004. Each row is linked to its 20
+    Newman, *Fast algorithm for detecting community structure in networks*, PRE 2004. Each row is linked to its 10
     nearest, of few rows a tenth of them, at least 5. Clusters that cut through a group lose links, and clusters that
     join two gain hardly any but are expected to hold more. Groups smaller than the links of a row are seen as one.
     Costs one clustering of at most 10,000 rows for each K tried; memory does not grow with n².
