@@ -36,7 +36,7 @@ evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "ami", "prec
               "recall_at_10", "knn_accuracy", "knn_accuracy_10", "map"}
 compare      {"folder", "labels", "path", "skipped": [{"model", "reason"}],
               "models": [{"model", "precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari", or without labels
-              "view_agreement", "modularity"; "train_seconds", "seconds", "peak_megabytes", "capped", "library"}]}
+              "view_agreement", "silhouette"; "train_seconds", "seconds", "peak_megabytes", "capped", "library"}]}
 duplicates   [{"group", "kind": "exact" or "near", "images": [{"file_name", "distance", "width", "height", "bytes"}]}]
              the first image of a group is the one to keep
 outliers     [{"rank", "file_name", "distance"}]

@@ -113,7 +113,7 @@ class Bench:
 
     def choose(self):
         """How many clusters."""
-        return f"K = {organize.choose_k(self.points).n_clusters}"
+        return f"K = {organize.choose_k(self.points, self.embeddings).n_clusters}"
 
     def kmeans(self):
         """k-means in the manifold, at the true number of clusters; so the three below."""

@@ -38,6 +38,18 @@ def test_cluster_tells_people_a_table_and_with_k_auto_the_curve(run, own_library
     assert bars[str(best)] == 40 == max(bars.values())
 
 
+def test_a_handful_of_images_has_no_curve(run, draw_folder, tmp_path):
+    folder = draw_folder(tmp_path / "few", n_each=1)
+    for extra in sorted(folder.rglob("*.*"))[3:]:
+        extra.unlink()
+    place = tmp_path / "few.lookalike"
+    built = run("build", folder, "-o", place, "-k", "auto", "--model", "pixels", "--projection", "pca")
+    assert (built.code, "modularity" in built.out) == (0, False)
+    clusters = run("cluster", place)
+    assert (clusters.code, "modularity" in clusters.out) == (0, False)
+    assert run("cluster", place, "--json").json["modularity"] is None
+
+
 def test_cluster_with_nothing_given_changes_nothing(run, own_library):
     before = lookalike.open(own_library).clusters
     assert run("cluster", own_library).code == 0

@@ -77,7 +77,7 @@ def test_what_is_given_is_kept_and_what_is_not_given_stays(run, folder, tmp_path
 
 
 def test_k_auto_chooses_and_shows_the_evidence(run, own_library, folder):
-    assert "as many as hold most links between neighbours" in run("build", folder, "-o", own_library, "-k", "auto").out
+    assert "chosen by modularity" in run("build", folder, "-o", own_library, "-k", "auto").out
     curve = run("cluster", own_library, "--json").json["modularity"]
     assert len(curve["k"]) == len(curve["modularity"]) > 2
 

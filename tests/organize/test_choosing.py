@@ -70,12 +70,27 @@ def test_large_collections_are_sampled_by_the_seed(monkeypatch):
     assert not first.curve.equals(other.curve)
 
 
+@pytest.mark.parametrize("n_each", [3, 4, 10])
+def test_finds_three_groups_of_few(n_each):
+    groups = np.repeat(np.eye(3) * 10, n_each, axis=0)
+    assert choose_k(groups + np.random.default_rng(0).normal(size=groups.shape)).n_clusters == 3
+
+
+def test_worse_than_chance_is_one_cluster():
+    """Neighbours that the points keep apart."""
+    points = np.repeat([[0.0], [1.0]], 10, axis=0) + np.random.default_rng(0).normal(scale=0.01, size=(20, 1))
+    embeddings = np.tile(np.arange(10.0)[:, None], (2, 1)) + np.repeat([[0.0], [0.1]], 10, axis=0)
+    choice = choose_k(points, embeddings, k_range=[2])
+    assert choice.curve["modularity"].max() <= 0
+    assert choice.n_clusters == 1
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 10])
 def test_chooses_among_a_handful(n):
     points = np.random.default_rng(0).normal(size=(n, 3))
     choice = choose_k(points)
-    assert choice.n_clusters == 1 if n < 4 else 2 <= choice.n_clusters < n
-    assert choose_k(points * 0).n_clusters == 1
+    assert choice.n_clusters == 1 if n < 4 else 1 <= choice.n_clusters < n
+    assert choose_k(points * 0).n_clusters == choose_k(points, points * 0).n_clusters == 1
     assert list(choice.curve.columns) == ["k", "modularity"]
 
 

@@ -50,6 +50,20 @@ def test_no_others_do_but_parts_of_what_is_in_the_manifold(own, flat, asked, set
     assert [nearest is None for _, nearest in asked] == [True, True, not plain]
 
 
+@pytest.mark.parametrize("space", ["map", "manifold"])
+def test_how_many_goes_by_them_in_every_space(own, flat, space):
+    own.cluster(n_clusters="auto", space=space)
+    points = np.array(own.images[["projection_x", "projection_y"]] if space == "map" else own.unaveraged[:, :3])
+    choice = organize.choose_k(points, own.unaveraged)
+    assert own.info()["stages"]["clusters"]["modularity"] == choice.curve.to_dict("list")
+    assert own.modularity().equals(choice.curve)
+    assert not organize.choose_k(points).curve.equals(choice.curve)
+    free = own.clusters != 0
+    own.rename(0, "kept").cluster(n_clusters="auto", space=space, method="ward")
+    among = organize.choose_k(points[free], own.unaveraged[free], method="ward")
+    assert own.info()["stages"]["clusters"]["modularity"] == among.curve.to_dict("list")
+
+
 def test_scores_and_parts_of_clusters_go_by_them(own, flat, asked):
     own.cluster(n_clusters=3, space="manifold")
     approach._scores_by(own, "folders")

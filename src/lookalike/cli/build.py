@@ -204,7 +204,7 @@ def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
     apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
     if not library.settings.model_settings.get("starter", True):
         apart += ", from scratch"
-    chosen = ", as many as hold most links between neighbours" if clusters.get("modularity") else ""
+    chosen = ", chosen by modularity" if clusters.get("modularity") else ""
     place = shlex.quote(summary["library"])
     return facts(
         [

@@ -113,7 +113,7 @@ NumberOfClusters = Annotated[
         "-k",
         parser=_number_of_clusters,
         metavar="K|auto",
-        help="How many clusters; auto takes the number whose clusters hold most links between neighbours.",
+        help="How many clusters; auto takes the number whose clusters hold the most links beyond chance.",
     ),
 ]
 Renaming = Annotated[

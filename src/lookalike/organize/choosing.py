@@ -48,9 +48,9 @@ def choose_k(
     """Choose as many clusters as hold most of the links between neighbours, beyond what chance would (modularity).
 
     Newman, *Fast algorithm for detecting community structure in networks*, PRE 2004. Each row is linked to its 10
-    nearest, of few rows a tenth of them, at least 5. Clusters that cut through a group lose links, and clusters that
-    join two gain hardly any but are expected to hold more. Groups smaller than the links of a row are seen as one.
-    Costs one clustering of at most 10,000 rows for each K tried; memory does not grow with n².
+    nearest, of few rows to a tenth of them, at least 5, of very few to a third. Clusters that cut through a group lose
+    links; clusters that join two gain hardly any, and chance would give them more. Groups smaller than the links of a
+    row are seen as one. Costs one clustering of at most 10,000 rows for each K tried; memory does not grow with n².
 
     Args:
         points: floats (n, d), finite; best the `manifold`, where clusters stand apart.
@@ -64,7 +64,8 @@ def choose_k(
         SettingError: a number to try below 2 or not below n, "hdbscan", embeddings of other rows, and what `cluster`
             raises.
 
-    With fewer than 4 images, or identical ones only, it is 1 and the curve is empty.
+    With fewer than 4 images, or identical ones only, it is 1 and the curve is empty; it is 1, too, where no number's
+    clusters hold more links than chance would give them.
     """
     import pandas as pd
 
@@ -80,7 +81,7 @@ def choose_k(
         raise SettingError(f"k_range is {list(k_range)}, expected numbers from 2 to {len(rows) - 1}")
     chosen = drawn(len(rows), _CLUSTERED, seed)
     rows, among, numbers = rows[chosen], checked(among[chosen]), [k for k in numbers if k < len(chosen)]
-    if not np.ptp(rows, axis=0).any():
+    if not (np.ptp(rows, axis=0).any() and np.ptp(among, axis=0).any()):
         numbers = []
     links, judged = _links(among), []
     for tried, k in enumerate(numbers):
@@ -88,7 +89,7 @@ def choose_k(
             progress("cluster", tried, len(numbers), f"trying {k}")
         judged.append((k, modularity(cluster(rows, k, method, seed=seed), links, k)))
     curve = pd.DataFrame(judged, columns=["k", "modularity"]).astype({"k": "int64", "modularity": "float64"})
-    return Choice(int(curve["k"][curve["modularity"].idxmax()]) if judged else 1, curve)
+    return Choice(int(curve["k"][curve["modularity"].idxmax()]) if curve["modularity"].max() > 0 else 1, curve)
 
 
 def _numbers_to_try(n: int) -> list[int]:
@@ -105,7 +106,7 @@ def _links(embeddings: np.ndarray) -> Rows:
     from sklearn.neighbors import NearestNeighbors
 
     n = len(embeddings)
-    each = min(max(n // 10, _FEWEST_LINKS), _MOST_LINKS, n - 1)
+    each = min(max(n // 10, _FEWEST_LINKS), _MOST_LINKS, max(1, (n - 1) // 3))
     if n < 2:
         return np.empty((n, 0), np.int64)
     with repeatably():

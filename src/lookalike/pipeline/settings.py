@@ -29,7 +29,7 @@ class Settings:
         and duplicates are made from the latter either way.
     random_state: of everything random, below 2**32. Same folder, same number, same machine: same library.
     projection: the map: ``tsne``, ``umap`` or ``pca``.
-    n_clusters: K, or ``auto`` for as many as hold most links between neighbours (modularity).
+    n_clusters: K, or ``auto`` for the number by modularity, see `organize.choose_k`.
     method: ``kmeans``, ``gmm``, ``hdbscan`` (decides on K by itself) or ``ward``.
     space: what is clustered: the ``embedding``, its ``manifold`` (UMAP in 10 dimensions) or the ``map``.
     """

@@ -215,6 +215,7 @@ class Stages:
         made_from = fingerprint(
             *(self._upstream(stage), chosen.space, chosen.n_clusters, chosen.method, chosen.random_state),
             *(["links"] if chosen.linked else []),
+            *(["modularity"] if chosen.n_clusters == "auto" else []),
         )
 
         def make() -> Made:
@@ -222,12 +223,12 @@ class Stages:
             self._announce("cluster")
             kept = editing.kept_by_hand(self.files, self.files.table("images", "images"), self._embeddings)
             free: Any = np.flatnonzero(kept.clusters < 0) if kept.kept else slice(None)
-            points, embeddings = self.files.array(stage, stage)[free], self._embeddings[free]
+            points = self.files.array(stage, stage)[free]
             if nearest is not None and kept.kept:
                 nearest = indexing.among(nearest, free)
             facts: dict[str, Any] = {name: getattr(chosen, name) for name in ("method", "space", "n_clusters")}
             facts["kept"] = sorted(kept.kept)
-            found = self._cluster(points, embeddings, nearest, facts) if len(points) else np.empty(0, np.int32)
+            found = self._cluster(points, free, nearest, facts) if len(points) else np.empty(0, np.int32)
             all_of_them = editing.around(kept, found)
             facts["names"] = {str(number): name for number, name in all_of_them.names.items()}
             return {"clusters": all_of_them.clusters}, facts
@@ -326,15 +327,13 @@ class Stages:
                 raise
             return {key: known[key] for key in ("source_hash", "revision") if key in known}
 
-    def _cluster(
-        self, points: np.ndarray, embeddings: np.ndarray, nearest: np.ndarray | None, facts: dict[str, Any]
-    ) -> np.ndarray:
+    def _cluster(self, points: np.ndarray, free: Any, nearest: np.ndarray | None, facts: dict[str, Any]) -> np.ndarray:
         """Clusters among the images that are free to be sorted: as many as are wanted but for those that are kept."""
         number, method, seed = self.settings.n_clusters, self.settings.method, self.settings.random_state
         wanted = 1 if number == "auto" else max(1, int(number) - len(facts["kept"]))
         if number == "auto" and method != "hdbscan":
-            choice = organize.choose_k(points, embeddings, seed=seed, method=method, progress=self.progress)
-            wanted, facts["modularity"] = choice.n_clusters, choice.curve.to_dict("list")
+            choice = organize.choose_k(points, self._embeddings[free], seed=seed, method=method, progress=self.progress)
+            wanted, facts["modularity"] = choice.n_clusters, choice.curve.to_dict("list") if len(choice.curve) else None
         return organize.cluster(points, min(wanted, len(points)), method, seed=seed, neighbors=nearest)
 
     @property

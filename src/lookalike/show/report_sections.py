@@ -95,7 +95,8 @@ def curves_section(library: Library) -> str:
     """Why so many clusters, and how the training went."""
     facts, charts, said = library.info()["stages"]["clusters"], [], []
     if curve := facts.get("modularity"):
-        chosen = len(library.cluster_names)
+        best, now = curve["modularity"].index(max(curve["modularity"])), len(library.cluster_names)
+        chosen = curve["k"][best]
         charts.append(
             line_chart(
                 *(curve["k"], curve["modularity"]),
@@ -106,8 +107,9 @@ def curves_section(library: Library) -> str:
             )
         )
         said.append(
-            f"The number of clusters, {chosen}, was chosen from this curve of the modularity: what share of the links "
-            "between neighbours lies within clusters, less what chance would put there. The highest point is taken."
+            f"The number of clusters, {chosen}, was chosen from this curve of the modularity, −0.5 to 1: what share of "
+            "the links between neighbours lies within clusters, less what chance would put there. The highest point is "
+            f"taken.{f' With what was edited by hand there are {now}.' * (now != chosen)}"
         )
     history = library.model.history
     steps = history.get("step", [])
