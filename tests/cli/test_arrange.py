@@ -31,9 +31,10 @@ def test_cluster_tells_people_a_table_and_with_k_auto_the_curve(run, own_library
     assert lines[1].split()[:4] == ["0", "cluster", "0", str(kept["clusters"][0]["images"])]
     assert ", ".join(kept["clusters"][0]["typical"]) in lines[1]
     curve = kept["modularity"]
-    shown = lines[lines.index("modularity by the number of clusters") + 2 :]
+    said, *shown = [line for line in lines[lines.index("modularity by the number of clusters") + 1 :] if line]
     bars = {line.split()[0]: line.count("█") for line in shown}
     best = curve["k"][int(np.argmax(curve["modularity"]))]
+    assert said.startswith(f"{best} has the most")
     assert set(bars) == {str(k) for k in curve["k"]}
     assert bars[str(best)] == 40 == max(bars.values())
 
@@ -61,6 +62,8 @@ def test_no_more_clusters_than_images_and_it_says_so(run, own_library):
     assert len(ended.json["clusters"]) < 5000
     assert ended.err.startswith("5,000 clusters were asked for; there are ")
     assert run("cluster", own_library, "-k", 3, "--json").err == ""
+    again = run("build", lookalike.open(own_library).paths[0].parents[1], "-o", own_library, "-k", 5000)
+    assert "5,000 clusters were asked for; there are " in again.err
 
 
 @pytest.mark.parametrize("option", [["--method", "ward"], ["--space", "map"], ["-k", "5"]])

@@ -20,11 +20,13 @@ from lookalike.cli.options import (
     Splitting,
     given,
 )
-from lookalike.cli.printing import answer, chart, note, readable, table
+from lookalike.cli.printing import answer, chart, readable, table, tell_of_too_many
 from lookalike.cli.progress import progress_bars
 
 TYPICAL = 3
 """Images by which a cluster is introduced."""
+NEARLY = 0.003
+"""Modularity that one manifold of the same images may have less than another."""
 
 
 @app.command()
@@ -56,9 +58,7 @@ def cluster(
             _edit(clustered, rename, merge, split)
         else:
             clustered.cluster(progress=progress, **settings)
-    n_images = len(clustered.file_names)
-    if isinstance(n_clusters, int) and n_clusters > n_images:
-        note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
+    tell_of_too_many(n_clusters, len(clustered.file_names))
     answer(_clusters(clustered), as_json, _clusters_text)
 
 
@@ -143,9 +143,17 @@ def _clusters_text(result: dict[str, Any]) -> str:
         rows.append(["none", "", result["none"], ""])
     parts = [table(["cluster", "name", "images", "typical images"], rows, left=["name"])]
     if curve := result["modularity"]:
-        parts.append("modularity by the number of clusters")
+        parts.append(f"modularity by the number of clusters\n{_most(curve['k'], curve['modularity'])}")
         parts.append(chart(curve["modularity"], [str(k) for k in curve["k"]]))
     return "\n\n".join(parts)
+
+
+def _most(numbers: list[int], modularity: list[float]) -> str:
+    """Which number has the most, and which have so little less that another manifold might have chosen them."""
+    best = modularity.index(max(modularity))
+    close = [str(k) for k, value in zip(numbers, modularity, strict=True) if modularity[best] - value < NEARLY]
+    others = ", ".join(k for k in close if k != str(numbers[best]))
+    return f"{numbers[best]} has the most" + f"; nearly as much have {others}" * bool(others)
 
 
 def _drawn(result: dict[str, Any]) -> str:

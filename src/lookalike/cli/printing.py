@@ -32,6 +32,12 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def tell_of_too_many(n_clusters: Any, n_images: int) -> None:
+    """Says so where more clusters were asked for than there are images."""
+    if isinstance(n_clusters, int) and n_clusters > n_images:
+        note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
+
+
 def plain(value: Any) -> Any:
     """What JSON can hold: NumPy's numbers and arrays become Python's, paths become text, NaN becomes null."""
     if isinstance(value, dict):
