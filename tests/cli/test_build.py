@@ -136,6 +136,7 @@ def test_a_collapsed_posterior_is_a_warning(capsys, facts, says):
 
 def test_info_tells_people_and_programs_the_same(run, library, folder):
     told, document = run("info", library), run("info", library, "--json")
+    assert f"clusters = {len(lookalike.open(library).cluster_names)}\n" in told.out
     assert document.err == ""
     assert document.json["folder"] == str(folder)
     assert document.json["finished"] is True

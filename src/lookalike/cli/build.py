@@ -154,7 +154,8 @@ def info(
     result = opened.info()
     if skipped:
         result["skipped"] = opened.skipped.to_dict("records")
-    answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found))
+    n_clusters = len(opened.cluster_names) if "clusters" in result["stages"] else 0
+    answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found, n_clusters))
 
 
 def _of_model(
@@ -247,13 +248,15 @@ def _skipped(skipped: list[dict[str, str]]) -> str:
     return table(["file_name", "reason"], ([row["file_name"], row["reason"]] for row in skipped), left=["file_name"])
 
 
-def _info(result: dict[str, Any]) -> str:
+def _info(result: dict[str, Any], n_clusters: int) -> str:
     entries = {key: value for key, value in result.items() if key not in {"settings", "seconds", "versions", "stages"}}
     settings = {key: value for key, value in result["settings"].items() if value not in (None, {})}
     lines = [(key, readable(str(value))) for key, value in entries.items()]
     for name, known in [("settings", settings), ("versions", result["versions"])]:
         lines.append((name, "\n".join(f"{key} = {readable(str(value))}" for key, value in known.items())))
     shown = {stage: {key: value for key, value in of.items() if _fits(value)} for stage, of in result["stages"].items()}
+    if n_clusters:
+        shown["clusters"] = {"clusters": n_clusters, **shown["clusters"]}
     lines += [
         (stage, "\n".join(f"{key} = {readable(str(value))}" for key, value in noted.items()))
         for stage, noted in shown.items()
