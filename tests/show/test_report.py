@@ -244,11 +244,11 @@ def test_the_modularity_curve_is_shown_when_the_number_was_chosen(own_library, t
     _, page = read(write_report(library, tmp_path / "r.html"))
     assert f"{len(library.cluster_names)} chosen" in page.text
     assert any("modularity over clusters" in a["aria-label"] for a in page.all("svg"))
-    assert "edited by hand" not in page.text
+    assert "now." not in page.text
     n = len(library.cluster_names)
     _, edited = read(write_report(library.merge([0, 1]), tmp_path / "edited.html"))
     assert f"The number of clusters, {n}, was" in edited.text
-    assert f"With what was edited by hand there are {n - 1}." in edited.text
+    assert f"There are {n - 1} now." in edited.text
 
 
 def test_images_of_no_cluster_are_counted_and_on_the_map(own_library, tmp_path):

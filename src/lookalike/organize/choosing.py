@@ -64,8 +64,8 @@ def choose_k(
         SettingError: a number to try below 2 or not below n, "hdbscan", embeddings of other rows, and what `cluster`
             raises.
 
-    With fewer than 4 images, or identical ones only, it is 1 and the curve is empty; it is 1, too, where no number's
-    clusters hold more links than chance would give them.
+    With fewer than 4 images, identical ones only, or where no number's clusters hold more links than chance would give
+    them, it is 1 and the curve is empty.
     """
     import pandas as pd
 
@@ -83,13 +83,16 @@ def choose_k(
     rows, among, numbers = rows[chosen], checked(among[chosen]), [k for k in numbers if k < len(chosen)]
     if not (np.ptp(rows, axis=0).any() and np.ptp(among, axis=0).any()):
         numbers = []
-    links, judged = _links(among), []
+    links = _links(among) if numbers else np.empty((0, 0), np.int64)
+    judged = []
     for tried, k in enumerate(numbers):
         if progress:
             progress("cluster", tried, len(numbers), f"trying {k}")
         judged.append((k, modularity(cluster(rows, k, method, seed=seed), links, k)))
+    if not any(held > 0 for _, held in judged):
+        judged = []
     curve = pd.DataFrame(judged, columns=["k", "modularity"]).astype({"k": "int64", "modularity": "float64"})
-    return Choice(int(curve["k"][curve["modularity"].idxmax()]) if curve["modularity"].max() > 0 else 1, curve)
+    return Choice(int(curve["k"][curve["modularity"].idxmax()]) if judged else 1, curve)
 
 
 def _numbers_to_try(n: int) -> list[int]:
@@ -107,8 +110,6 @@ def _links(embeddings: np.ndarray) -> Rows:
 
     n = len(embeddings)
     each = min(max(n // 10, _FEWEST_LINKS), _MOST_LINKS, max(1, (n - 1) // 3))
-    if n < 2:
-        return np.empty((n, 0), np.int64)
     with repeatably():
         found: Rows = NearestNeighbors(n_neighbors=each, algorithm="brute").fit(embeddings).kneighbors()[1]
     return found

@@ -109,7 +109,7 @@ def curves_section(library: Library) -> str:
         said.append(
             f"The number of clusters, {chosen}, was chosen from this curve of the modularity, −0.5 to 1: what share of "
             "the links between neighbours lies within clusters, less what chance would put there. The highest point is "
-            f"taken.{f' With what was edited by hand there are {now}.' * (now != chosen)}"
+            f"taken.{f' There are {now} now.' * (now != chosen)}"
         )
     history = library.model.history
     steps = history.get("step", [])
