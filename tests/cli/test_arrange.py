@@ -57,6 +57,13 @@ def test_cluster_with_nothing_given_changes_nothing(run, own_library):
     assert np.array_equal(lookalike.open(own_library).clusters, before)
 
 
+def test_hdbscan_says_that_it_takes_no_number(run, own_library):
+    ended = run("cluster", own_library, "--method", "hdbscan", "-k", 4)
+    assert ended.err == "hdbscan decides by itself how many clusters there are: -k 4 changed nothing\n"
+    assert run("cluster", own_library, "--method", "hdbscan").err == ""
+    assert run("cluster", own_library, "--method", "kmeans", "-k", 4).err == ""
+
+
 def test_no_more_clusters_than_images_and_it_says_so(run, own_library):
     ended = run("cluster", own_library, "-k", 5000, "--json")
     assert len(ended.json["clusters"]) < 5000

@@ -68,6 +68,12 @@ def test_report_writes_one_page(run, library, tmp_path):
     assert "cluster 3" in page
 
 
+def test_report_has_a_name_of_its_own(run, library, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("report", library).out == f"wrote {library.stem}-report.html\n"
+    assert (tmp_path / f"{library.stem}-report.html").stat().st_size > 10_000
+
+
 def test_report_takes_labels_from_a_file(run, library, tmp_path):
     file_names = lookalike.open(library).images.file_name
     labels = pd.DataFrame({"file_name": file_names, "label": ["one", "two"] * 24})

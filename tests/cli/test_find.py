@@ -101,6 +101,13 @@ def test_an_unreadable_query_is_named(run, library, folder, tmp_path):
         assert ended.err.startswith(f"error: {bad}: ")
 
 
+def test_a_query_that_is_nowhere_is_told_from_one_that_is_gone(run, library, folder):
+    ended = run("find", library, "checks/0001.png", "checks/001.png", "-n", 2)
+    assert ended.code == 1
+    assert ended.err == "error: checks/0001.png: there is no such file, and no image of that name in the library\n"
+    assert "checks/001.png" in ended.out
+
+
 def test_find_draws_a_sheet(run, library, query, tmp_path):
     from lookalike.images import decode
 

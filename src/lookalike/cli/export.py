@@ -65,7 +65,12 @@ def export(
 def report(
     library: LibraryPath,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.html", help="The file to write.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT.html", help="The file to write. Default: NAME-report.html in this directory."
+        ),
+    ] = None,
     labels: Labels = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,8 +83,10 @@ def report(
 
     with progress_bars() as progress:
         progress("draw", 0, 0)
-        show.write_report(lookalike.open(library), output, labels=labels, progress=progress)
-    answer({"library": str(library), "path": str(output)}, as_json, _wrote)
+        opened = lookalike.open(library)
+        path = output or Path(f"{opened.path.resolve().stem}-report.html")
+        show.write_report(opened, path, labels=labels, progress=progress)
+    answer({"library": str(library), "path": str(path)}, as_json, _wrote)
 
 
 def _exported(result: dict[str, Any]) -> str:

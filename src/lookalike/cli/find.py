@@ -118,12 +118,16 @@ def _searched(asked: dict[int, Any], search: Callable[[list[Any]], list[Any]]) -
 def picture(library: "lookalike.Library", name: str) -> Path | bytes:
     """What a command line means by IMAGE: a file, an image of the library by its name, or for ``-`` what stdin holds.
 
-    Raises `ImageError` when stdin holds no picture that can be read.
+    Raises `ImageError` when there is neither, and when stdin holds no picture that can be read.
     """
     if name == STDIN:
         return _from_stdin()
-    inside = library.folder / name
-    return inside if not Path(name).exists() and inside.is_file() else Path(name)
+    here, inside = Path(name), library.folder / name
+    if not here.exists() and inside.is_file():
+        return inside
+    if not here.exists() and not named(library, name):
+        raise ImageError(f"{name}: there is no such file, and no image of that name in the library")
+    return here
 
 
 def named(library: "lookalike.Library", name: str) -> str | None:

@@ -32,9 +32,13 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def tell_of_too_many(n_clusters: Any, n_images: int) -> None:
-    """Says so where more clusters were asked for than there are images."""
-    if isinstance(n_clusters, int) and n_clusters > n_images:
+def tell_of_other_number(n_clusters: Any, n_images: int, method: str) -> None:
+    """Says why there are not as many clusters as were asked for, where that cannot be."""
+    if not isinstance(n_clusters, int):
+        return
+    if method == "hdbscan":
+        note(f"hdbscan decides by itself how many clusters there are: -k {n_clusters} changed nothing")
+    elif n_clusters > n_images:
         note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
 
 
