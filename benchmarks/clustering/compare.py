@@ -14,7 +14,7 @@ import features
 import numpy as np
 
 from lookalike import metrics
-from lookalike.organize import clustering, projection
+from lookalike.organize import clustering, kmeans, projection
 from lookalike.search import ExactIndex
 
 SEEDS = (0, 1, 2)
@@ -40,7 +40,7 @@ def manifold_of_directions(embeddings: np.ndarray, _: projection.Neighbors, seed
 
 def agreement(points: np.ndarray, n_clusters: int, *, seed: int, runs: int = 20) -> np.ndarray:
     """k-means of the memberships in many single k-means runs: rows often put together end together."""
-    found = [clustering._kmeans(points.astype(np.float64), n_clusters, 100 * seed + run, 1) for run in range(runs)]
+    found = [kmeans.by_inertia(points.astype(np.float64), n_clusters, 100 * seed + run, 1) for run in range(runs)]
     memberships = np.hstack([np.eye(n_clusters)[clusters] for clusters in found])
     return clustering.cluster(memberships, n_clusters, seed=seed)
 

@@ -17,7 +17,7 @@ import numpy as np
 import lookalike
 from lookalike import organize
 from lookalike.library import LibraryFolder
-from lookalike.organize import clustering
+from lookalike.organize import clustering, kmeans
 from lookalike.organize.links import links_between, modularity
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.scoring import cluster_scores
@@ -52,10 +52,10 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
     kept = files.has("manifold")
     points = files.array("manifold", "manifold") if kept else remade(library)
     points = clustering.checked(points)
-    restarts = clustering.linked_restarts(len(points), k)
+    restarts = kmeans.linked_restarts(len(points), k)
     with clustering.repeatably():
-        drawn = list(clustering._tries(points, k, seed, restarts))
-        merged = {n: clustering._from_merged(points, k, seed, neighbors[:, :n]) for n in LINKS}
+        drawn = list(kmeans._tries(points, k, seed, restarts))
+        merged = {n: kmeans._from_merged(points, k, seed, neighbors[:, :n]) for n in LINKS}
     plain = [tried.labels_ for tried in drawn]
     found = {"the default": organize.cluster(points, k, seed=seed, neighbors=library.neighbors[0])}
     found |= {"least inertia": plain[int(np.argmin([tried.inertia_ for tried in drawn]))]}

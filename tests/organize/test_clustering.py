@@ -1,5 +1,4 @@
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,8 +6,7 @@ from sklearn.datasets import make_blobs
 
 from lookalike.errors import SettingError
 from lookalike.metrics import adjusted_rand_index
-from lookalike.organize import cluster, clustering, typical
-from lookalike.organize.links import modularity
+from lookalike.organize import cluster, clustering, kmeans, typical
 
 METHODS = ["kmeans", "gmm", "ward", "hdbscan"]
 
@@ -75,74 +73,9 @@ def test_ward_through_prototypes_agrees(monkeypatch):
 
 def test_kmeans_in_mini_batches_agrees(monkeypatch):
     points, truth = blobs(6)
-    monkeypatch.setattr(clustering, "_MINI_BATCHES_FROM", 300)
+    monkeypatch.setattr(kmeans, "_MINI_BATCHES_FROM", 300)
     assert adjusted_rand_index(cluster(points, 6), truth) > 0.95
     np.testing.assert_array_equal(cluster(points, 6), cluster(points, 6))
-
-
-def islands(n=50):
-    """Four on a line, the first two of which are one group; and each image's neighbours."""
-    rng = np.random.default_rng(0)
-    groups = np.repeat([0, 0, 1, 2], n)
-    points = np.repeat([[0.0], [3.0], [5.5], [10.0]], n, axis=0) + rng.normal(scale=0.2, size=(4 * n, 1))
-    near = np.stack([rng.choice(np.flatnonzero(groups == group), 31, replace=False) for group in groups])
-    near[:, 0] = np.arange(len(points))
-    return points, groups, near
-
-
-def test_links_bring_islands_together(monkeypatch):
-    points, groups, neighbors = islands()
-    assert adjusted_rand_index(cluster(points, 3), groups) < 0.7
-    linked = cluster(points, 3, neighbors=neighbors)
-    assert adjusted_rand_index(linked, groups) == 1
-    assert linked.tolist() == (np.repeat([0, 1, 2], [100, 50, 50])).tolist()
-    monkeypatch.setattr(clustering, "_MINI_BATCHES_FROM", 100)
-    assert adjusted_rand_index(cluster(points, 3, neighbors=neighbors), groups) == 1
-
-
-def test_links_choose_among_the_tries(monkeypatch):
-    points, _, neighbors = islands()
-    monkeypatch.setattr(clustering, "_MOST_PIECES", 0)
-    right, wrong = np.repeat([0, 0, 1, 2], 50), np.repeat([1, 0, 0, 2], 50)
-    tries = [SimpleNamespace(labels_=found, inertia_=float(far)) for far, found in enumerate((wrong, right, wrong))]
-    monkeypatch.setattr(clustering, "_tries", lambda *_: tries)
-    assert cluster(points, 3, neighbors=neighbors).tolist() == right.tolist()
-    elsewhere = np.where(neighbors // 50 == np.arange(200)[:, None] // 50, neighbors, -1)  # to no other island
-    elsewhere[50:100, 1:21] = np.arange(100, 120)
-    assert cluster(points, 3, neighbors=elsewhere).tolist() == wrong.tolist()
-    unlinked = np.arange(200)[:, None]
-    assert cluster(points, 3, neighbors=unlinked).tolist() == wrong.tolist(), "then the least inertia decides"
-
-
-def test_links_of_small_clusters_do_not_lead_out_of_them():
-    assert [clustering.judging_links(*size) for size in [(5_096, 17), (2_000, 40), (1_280, 80)]] == [20, 10, 5]
-
-
-def test_links_choose_from_more_tries_where_they_cost_little():
-    assert [clustering.linked_restarts(*size) for size in [(5_000, 17), (70_000, 20), (90_000, 200)]] == [80, 71, 10]
-    points, _, neighbors = islands()
-    points = points + np.random.default_rng(5).normal(scale=1.5, size=points.shape)
-
-    near = neighbors[:, 1 : 1 + clustering.judging_links(len(points), 12)]
-
-    def held(restarts):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(clustering, "_LINKED_RESTARTS", restarts)
-            patch.setattr(clustering, "_RESTARTS", 1)
-            found = [cluster(points, 12, seed=seed, neighbors=neighbors) for seed in range(5)]
-        return [modularity(clusters, near, 12) for clusters in found]
-
-    few, many = held(1), held(80)
-    assert all(more >= less for more, less in zip(many, few, strict=True))
-    assert many != few
-
-
-def test_the_same_links_give_the_same_clusters():
-    points, _ = blobs(9, spread=4)
-    near = np.argsort(((points[:, None] - points) ** 2).sum(axis=2), axis=1)[:, :40]
-    first, again = (cluster(points, 9, seed=3, neighbors=near) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    assert len(np.unique(first)) == 9
 
 
 @pytest.mark.parametrize("method", ["gmm", "hdbscan"])

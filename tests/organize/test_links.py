@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lookalike.organize import links
-from lookalike.organize.links import links_between, merged, modularity
+from lookalike.organize.links import gains_of_joining, links_between, merged, modularity
 
 
 @pytest.mark.parametrize("block", [3, 50_000])
@@ -31,6 +31,24 @@ def test_modularity_is_that_of_the_literature():
     assert modularity(np.array([0, 1, 0, 1]), np.array([[1, 2], [0, 3], [3, 0], [2, 1]]), 2) == 0
     assert modularity(np.array([0, 1]), np.array([[1], [0]]), 2) == -0.5
     assert modularity(np.zeros(3, int), np.full((3, 2), -1), 1) == 0
+
+
+def test_resolution_weighs_chance():
+    near = np.array([[1, 2, -1], [2, -1, 3], [-1, -1, -1], [4, 5, -1], [5, -1, -1], [-1, -1, -1]])
+    assert modularity(np.array([0, 0, 0, 1, 1, 1]), near, 2, resolution=1.4) == pytest.approx(6 / 7 - 1.4 / 2)
+
+
+@pytest.mark.parametrize("resolution", [1.0, 1.4])
+def test_the_gain_of_joining_is_what_modularity_gains(resolution):
+    rng = np.random.default_rng(0)
+    pieces, neighbors = rng.integers(0, 5, 60), rng.integers(-1, 60, (60, 7))
+    gains = gains_of_joining(links_between(pieces, neighbors, 5), resolution)
+    before = modularity(pieces, neighbors, 5, resolution=resolution)
+    for one, other in [(0, 1), (1, 4), (3, 2)]:
+        joined = np.where(pieces == other, one, pieces)
+        after = modularity(joined, neighbors, 5, resolution=resolution)
+        assert gains[one, other] == gains[other, one] == pytest.approx(after - before, abs=1e-12)
+    assert not gains_of_joining(np.zeros((3, 3))).any()
 
 
 def test_merges_what_has_most_links_for_its_size():

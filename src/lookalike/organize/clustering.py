@@ -11,25 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lookalike.errors import SettingError
-from lookalike.organize.links import Rows, links_between, merged, modularity
+from lookalike.organize.kmeans import RESTARTS, by_inertia, by_links
+from lookalike.organize.links import Rows
 from lookalike.organize.sampling import drawn
 
 Points = NDArray[np.floating[Any]]
 Clusters = NDArray[np.int32]
 
-_RESTARTS = 10
-_LINKED_RESTARTS = 80  # at the most, where links judge them: the best is seldom found
-_LINKED_WORK = 100_000_000  # rows times clusters, over all of these restarts
-_MINI_BATCHES_FROM = 100_000  # rows; below, k-means looks at all of them in every step
-_BATCH = 10_000
 _FITTED_FROM, _FITTED = 50_000, 30_000  # rows from which on a mixture and dense regions are found in so many of them
 _BLOCK = 100_000  # rows that are assigned at once
 _PROTOTYPES_FROM = 20_000  # rows; above, Ward's method merges k-means centres
 _PROTOTYPES = 2_000
 _WARD_NEIGHBORS = 15
-_FEWEST_LINKS, _MOST_LINKS = 5, 20  # nearest neighbours whose links tell which of k-means' tries is best
-_PIECES, _MOST_PIECES = 3, 3_000  # for each cluster, and in all, that links merge
-_SMALLEST_PIECE = 10  # images, on average
 
 
 def cluster(
@@ -45,10 +38,11 @@ def cluster(
     `kmeans` makes round clusters of similar extent (k-means++, the best of 10 restarts; from 100,000 rows on in mini
     batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours there are up to eight times as many restarts.
     The best is then that whose clusters hold more of the links to the 20 nearest (of small clusters down to 5) than
-    chance would (modularity; Newman, PRE 2004), not that which lies closest around its centres. And unless clusters are
-    tiny (fewer than 10 images, on average) or thousands there is one more start: three times as many pieces, merged by
-    all their links. For in a `manifold` one group can be several islands, and how far these are from each other means
-    nothing.
+    chance would (modularity, at a resolution of 1.4; Newman, PRE 2004; Reichardt & Bornholdt, PRE 2006), not that which
+    lies closest around its centres. And unless clusters are tiny (fewer than 10 images, on average) or thousands there
+    is one more start, three times as many pieces, merged by all their links, and the best five go on: as long as that
+    holds more links one cluster is split and two are joined, or a half goes to another cluster, and k-means follows.
+    For in a `manifold` one group can be several islands, and how far these are from each other means nothing.
 
     `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can support. `ward`
     merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above 20,000 rows it
@@ -84,8 +78,8 @@ def cluster(
         return np.zeros(len(rows), np.int32)
     with repeatably():
         if method == "kmeans" and linked is not None:
-            return _by_size(_kmeans_by_links(rows, int(n_clusters), seed, linked))
-        return _by_size(_METHODS[method](rows, int(n_clusters), seed, _RESTARTS))
+            return _by_size(by_links(rows, int(n_clusters), seed, linked))
+        return _by_size(_METHODS[method](rows, int(n_clusters), seed, RESTARTS))
 
 
 def typical(embeddings: ArrayLike, clusters: ArrayLike, n: int = 12) -> dict[int, NDArray[np.int64]]:
@@ -116,67 +110,6 @@ def typical(embeddings: ArrayLike, clusters: ArrayLike, n: int = 12) -> dict[int
         distances = np.linalg.norm(its - its.mean(axis=0), axis=1)
         chosen[int(name)] = members[np.argsort(distances, kind="stable")[:n]]
     return chosen
-
-
-def _kmeans(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
-    found = min(_tries(points, n_clusters, seed, restarts), key=lambda tried: float(tried.inertia_))
-    return np.asarray(found.labels_)
-
-
-def _kmeans_by_links(points: Points, n_clusters: int, seed: int, linked: Rows) -> NDArray[Any]:
-    """The try whose clusters hold most links; one more of them starts from what the links merge."""
-    restarts = linked_restarts(len(points), n_clusters)
-    tries = [*_tries(points, n_clusters, seed, restarts), *_from_merged(points, n_clusters, seed, linked)]
-    near = linked[:, : judging_links(len(points), n_clusters)]
-    held = [(modularity(tried.labels_, near, n_clusters), -float(tried.inertia_)) for tried in tries]
-    return np.asarray(tries[held.index(max(held))].labels_)
-
-
-def linked_restarts(n: int, n_clusters: int) -> int:
-    """How many restarts links choose from: 80, of large sets with many clusters down to 10."""
-    return min(max(_LINKED_WORK // (n * n_clusters), _RESTARTS), _LINKED_RESTARTS)
-
-
-def judging_links(n: int, n_clusters: int) -> int:
-    """How many neighbours' links judge: a fifth of a cluster's images, 5 to 20; more would lead out of small ones."""
-    return min(max(n // (5 * n_clusters), _FEWEST_LINKS), _MOST_LINKS)
-
-
-def _from_merged(points: Points, n_clusters: int, seed: int, linked: Rows) -> list[Any]:
-    """A run that starts from what links have merged; none where there are too few rows, or different ones, for it."""
-    n_pieces = min(_PIECES * n_clusters, _MOST_PIECES, len(points) // _SMALLEST_PIECE)
-    if n_pieces <= n_clusters:
-        return []
-    numbers, pieces = np.unique(_one_kmeans(points, n_pieces, seed, starts=1).labels_, return_inverse=True)
-    if len(numbers) <= n_clusters:
-        return []
-    together = merged(links_between(pieces, linked, len(numbers)), n_clusters)[pieces]
-    centres = np.stack([points[together == number].mean(axis=0) for number in range(n_clusters)])
-    return [_one_kmeans(points, n_clusters, seed, centres)]
-
-
-def _tries(points: Points, n_clusters: int, seed: int, restarts: int) -> Iterator[Any]:
-    """k-means from several starts; fewer where there are so many rows that each looks at batches."""
-    if len(points) < _MINI_BATCHES_FROM:
-        random = np.random.RandomState(seed)
-        return (_one_kmeans(points, n_clusters, random) for _ in range(restarts))
-    return (_one_kmeans(points, n_clusters, seed + attempt) for attempt in range(max(1, restarts // 3)))
-
-
-def _one_kmeans(
-    points: Points, n_clusters: int, seed: Any, centres: Points | None = None, starts: int = _RESTARTS
-) -> Any:
-    """One run, fitted, from k-means++ or from given centres (n_clusters, d).
-
-    In mini batches, the best of so many ``starts``, which a first batch tells.
-    """
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-
-    start, starts = ("k-means++", starts) if centres is None else (centres, 1)
-    if len(points) < _MINI_BATCHES_FROM:
-        return KMeans(n_clusters, init=start, n_init=1, random_state=seed).fit(points)
-    few_by_few = MiniBatchKMeans(n_clusters, init=start, batch_size=_BATCH, n_init=starts, random_state=seed)
-    return few_by_few.fit(points)
 
 
 def _gmm(points: Points, n_clusters: int, seed: int, restarts: int) -> NDArray[Any]:
@@ -252,7 +185,7 @@ def _as_the_nearest(points: Points, rows: NDArray[np.int64], n_clusters: int, se
 
 
 _METHODS: dict[str, Callable[[Points, int, int, int], NDArray[Any]]] = {
-    "kmeans": _kmeans,
+    "kmeans": by_inertia,
     "gmm": _gmm,
     "ward": _ward,
     "hdbscan": _hdbscan,

@@ -13,23 +13,25 @@ _BLOCK = 50_000  # images whose links are counted at once
 Rows = NDArray[np.integer[Any]]
 
 
-def modularity(clusters: Rows, neighbors: Rows, n_clusters: int) -> float:
+def modularity(clusters: Rows, neighbors: Rows, n_clusters: int, *, resolution: float = 1.0) -> float:
     """By how much more of all links lie within clusters than if they were drawn at random (Newman, PRE 2004).
 
     Args:
         clusters: integers (n,), 0 to n_clusters - 1.
         neighbors: each image's nearest, itself left out: rows (n, k), any order; −1 is no neighbour.
         n_clusters: how many clusters there are.
+        resolution: how much chance counts (Reichardt & Bornholdt, PRE 2006): of equally many clusters a larger one
+            prefers those of like sizes, even where that cuts more links.
 
     Returns:
-        −0.5 to 1; larger is better. 0 is chance, also where there are no links.
+        −resolution / 2 to 1; larger is better. 0 is chance where the resolution is 1, also where there are no links.
     """
     within, ends = 0, np.zeros(n_clusters, np.int64)
     for of, to in _ends(clusters, neighbors):
         within += 2 * int(np.count_nonzero(of == to))
         ends += np.bincount(of, minlength=n_clusters) + np.bincount(to, minlength=n_clusters)
     total = int(ends.sum())
-    return float(within / total - np.square(ends / total).sum()) if total else 0.0
+    return float(within / total - resolution * np.square(ends / total).sum()) if total else 0.0
 
 
 def links_between(pieces: Rows, neighbors: Rows, n_pieces: int) -> NDArray[np.float64]:
@@ -48,6 +50,21 @@ def links_between(pieces: Rows, neighbors: Rows, n_pieces: int) -> NDArray[np.fl
         counts += np.bincount(of * n_pieces + to, minlength=n_pieces**2)
     directed = counts.reshape(n_pieces, n_pieces).astype(np.float64)
     return directed + directed.T
+
+
+def gains_of_joining(links: NDArray[np.float64], resolution: float = 1.0) -> NDArray[np.float64]:
+    """By how much the modularity would change if two pieces became one; negative where chance would link them more.
+
+    Args:
+        links: of the pieces, as `links_between` returns them: float64 (n_pieces, n_pieces).
+        resolution: as in `modularity`.
+
+    Returns:
+        float64 (n_pieces, n_pieces), symmetric; the diagonal means nothing. All 0 where there are no links.
+    """
+    ends = links.sum(axis=1)
+    total = max(float(ends.sum()), 1.0)
+    return 2 * (links / total - resolution * np.outer(ends / total, ends / total))
 
 
 def merged(links: NDArray[np.float64], n_clusters: int) -> NDArray[np.int64]:

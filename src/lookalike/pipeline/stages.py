@@ -214,7 +214,7 @@ class Stages:
         stage = SPACES[chosen.space]
         made_from = fingerprint(
             *(self._upstream(stage), chosen.space, chosen.n_clusters, chosen.method, chosen.random_state),
-            *(["links"] if chosen.linked else []),
+            *(["exchanges"] if chosen.linked else []),
             *(["modularity"] if chosen.n_clusters == "auto" else []),
         )
 
