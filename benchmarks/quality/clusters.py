@@ -6,8 +6,9 @@ Libraries of one folder, as `models.py FOLDER --libraries PLACE` keeps them, one
 ACC, NMI and ARI, mean over the libraries. The tries are as many from k-means++ as `cluster` makes, up to 80, and, where
 it says so, one from pieces that links to 5, 20, 50 or 90 neighbours have merged. Kept is the one with the least
 inertia, with the largest modularity, or with the least normalised cut (Shi & Malik, PAMI 2000: the mean share of a
-cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours; the default is what `cluster` does. Labels are
-used for scoring only.
+cluster's links that leave it), by links to 5, 20, 50 or 90 neighbours. At a resolution, modularity is by 20, or as few
+as small clusters have, of all tries and the one merged by 90, and exchanges go by it, too; the default is what
+`cluster` does. Labels are used for scoring only.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.scoring import cluster_scores
 
 LINKS = (5, 20, 50, 90)
+RESOLUTIONS = (1.0, 1.2, 1.4, 1.7, 2.0)
 SCORES = ("acc", "nmi", "ari")
 
 
@@ -65,6 +67,18 @@ def ways(library: lookalike.Library, k: int) -> dict[str, np.ndarray]:
             near = neighbors[:, :n]
             found[f"modularity, {n}{added}"] = max(tries, key=lambda clusters, near=near: modularity(clusters, near, k))
             found[f"normalised cut, {n}{added}"] = min(tries, key=lambda clusters, near=near: cut(clusters, near, k))
+    near, tries = neighbors[:, : kmeans.judging_links(len(points), k)], [*plain, *(of.labels_ for of in merged[90])]
+    for resolution in RESOLUTIONS:
+
+        def held(clusters: np.ndarray, resolution: float = resolution) -> float:
+            return modularity(clusters, near, k, resolution=resolution)
+
+        best = sorted(tries, key=held, reverse=True)[:5]
+        with clustering.repeatably():
+            improved = [kmeans.exchanged(points, one, near, k, seed, resolution=resolution) for one in best]
+        found[f"resolution {resolution:g}"] = best[0]
+        found[f"resolution {resolution:g}, the best exchanged"] = improved[0]
+        found[f"resolution {resolution:g}, the best five exchanged"] = max(improved, key=held)
     return found
 
 

@@ -41,7 +41,7 @@ def keep(folder_set: str, model: str, seed: int, run: Mapping[str, Any], **setti
         "date": str(datetime.date.today()),
         "commit": commit(),
         "generation": GENERATION,
-        "links": True,
+        "exchanges": True,
         **settings,
     }
     line = {"set": folder_set, "model": model, "seed": seed, **made_by, **found}
@@ -65,7 +65,7 @@ def table(folder_set: str) -> str:
 
     The default and ``siamese`` of before there was a starter were trained from scratch; those with an earlier starter
     than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet; those of still
-    earlier generations do not count. ACC with a † is of clusters from before links between neighbours counted.
+    earlier generations do not count. ACC with a † is of clusters from before k-means went on by exchanges.
     """
     runs = pd.read_json(RESULTS, lines=True)
     of_ours = runs["model"].str.startswith("siamese")
@@ -99,7 +99,7 @@ def mark(runs: pd.DataFrame, key: str) -> str:
     """What says that a mean is of runs from before a change."""
     if key == "precision_at_10":
         return "‡" * bool(runs["old"].any())
-    return "†" * (key == "acc" and not runs["links"].eq(True).all())
+    return "†" * (key == "acc" and not runs["exchanges"].eq(True).all())
 
 
 def spread(values: "pd.Series") -> str:

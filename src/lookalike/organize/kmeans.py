@@ -25,7 +25,7 @@ _LINKED_WORK = 100_000_000  # rows times clusters, over all of these restarts
 _MINI_BATCHES_FROM = 100_000  # rows; below, k-means looks at all of them in every step
 _BATCH = 10_000
 _FEWEST_LINKS, _MOST_LINKS = 5, 20  # nearest neighbours whose links tell which of k-means' tries is best
-_RESOLUTION = 1.4
+RESOLUTION = 1.4  # at which the links that clusters hold are counted
 _PIECES, _MOST_PIECES = 3, 3_000  # for each cluster, and in all, that links merge
 _SMALLEST_PIECE = 10  # images, on average
 _IMPROVED = 16  # of so many restarts one is improved by exchanges
@@ -65,16 +65,18 @@ def judging_links(n: int, n_clusters: int) -> int:
     return min(max(n // (5 * n_clusters), _FEWEST_LINKS), _MOST_LINKS)
 
 
-def exchanged(points: Points, clusters: Labels, near: Rows, n_clusters: int, seed: int) -> Labels:
+def exchanged(
+    points: Points, clusters: Labels, near: Rows, n_clusters: int, seed: int, *, resolution: float = RESOLUTION
+) -> Labels:
     """Splits one cluster and joins two others, or gives one half to another, as long as more links are held for it.
 
     After each exchange k-means goes on from the new centres. What is returned holds at least as many as ``clusters``.
     """
-    held = _held(clusters, near, n_clusters)
+    held = modularity(clusters, near, n_clusters, resolution=resolution)
     for _ in range(_EXCHANGES):
-        for start in _exchanges(points, clusters, near, n_clusters, seed):
+        for start in _exchanges(points, clusters, near, n_clusters, seed, resolution):
             found = np.asarray(_from_clusters(points, start, n_clusters, seed).labels_)
-            if (more := _held(found, near, n_clusters)) > held:
+            if (more := modularity(found, near, n_clusters, resolution=resolution)) > held:
                 clusters, held = found, more
                 break
         else:
@@ -83,13 +85,15 @@ def exchanged(points: Points, clusters: Labels, near: Rows, n_clusters: int, see
 
 
 def _held(clusters: Labels, near: Rows, n_clusters: int) -> float:
-    return modularity(clusters, near, n_clusters, resolution=_RESOLUTION)
+    return modularity(clusters, near, n_clusters, resolution=RESOLUTION)
 
 
-def _exchanges(points: Points, clusters: Labels, near: Rows, n_clusters: int, seed: int) -> Iterator[Labels]:
+def _exchanges(
+    points: Points, clusters: Labels, near: Rows, n_clusters: int, seed: int, resolution: float
+) -> Iterator[Labels]:
     """The exchanges that promise most, by links alone: clusters (n,) from which k-means can go on."""
     pieces = _halved(points, clusters, n_clusters, seed)
-    gains = gains_of_joining(links_between(pieces, near, 2 * n_clusters), _RESOLUTION)
+    gains = gains_of_joining(links_between(pieces, near, 2 * n_clusters), resolution)
     gains = gains.reshape(n_clusters, 2, n_clusters, 2)
     numbers = np.arange(n_clusters)
     empty = np.bincount(pieces, minlength=2 * n_clusters).reshape(n_clusters, 2).min(axis=1) == 0
