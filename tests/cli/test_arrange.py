@@ -59,7 +59,7 @@ def test_cluster_with_nothing_given_changes_nothing(run, own_library):
 
 def test_hdbscan_says_that_it_takes_no_number(run, own_library):
     ended = run("cluster", own_library, "--method", "hdbscan", "-k", 4)
-    assert ended.err == "hdbscan decides by itself how many clusters there are: -k 4 changed nothing\n"
+    assert ended.err == "hdbscan decides by itself how many clusters there are; -k 4 counts with other methods\n"
     assert run("cluster", own_library, "--method", "hdbscan").err == ""
     assert run("cluster", own_library, "--method", "kmeans", "-k", 4).err == ""
 

@@ -30,7 +30,7 @@ def on_a_line(places, n=50):
     return np.repeat(places, n)[:, None] + np.random.default_rng(0).normal(scale=0.2, size=(len(places) * n, 1))
 
 
-def test_a_cluster_is_split_and_two_are_joined():
+def test_a_cluster_is_split_and_two_are_joined(monkeypatch):
     groups = np.repeat([0, 1, 2, 3], 60)
     points = on_a_line([0.0, 10.0, 20.0, 50.0], 60)
     stuck = groups.clip(2)  # the next two are one, and the first is in two
@@ -38,7 +38,24 @@ def test_a_cluster_is_split_and_two_are_joined():
     near = linked_within(groups)[:, 1:]
     again = kmeans._from_clusters(points, stuck, 4, 0).labels_
     assert adjusted_rand_index(again, stuck) > 0.99, "k-means itself does not find out of it"
+    monkeypatch.setattr(kmeans, "_moves_of_halves", lambda *_: [])
     assert adjusted_rand_index(kmeans.exchanged(points, stuck, near, 4, 0), groups) == 1
+
+
+def test_what_exchanges_promise():
+    of_joining = np.array([[0.0, 3.0, -1.0], [3.0, 0.0, 2.0], [-1.0, 2.0, 0.0]])
+    of_split = np.array([-1.0, -2.0, -0.5])
+    assert list(kmeans._splits_and_joins(of_joining, of_split)) == [
+        (-1.0 + 2.0, {4: 1, 5: 1, 1: 2}),  # the third becomes the second, the half of the first the third
+        (-2.0 - 1.0, {4: 0, 5: 0, 3: 2}),
+        (-0.5 + 3.0, {2: 0, 3: 0, 5: 1}),
+    ]
+    halves = np.zeros((3, 2, 3))
+    halves[0, 1, 2], halves[2, 0, 2], halves[2, 0, 1] = 4.0, 9.0, 1.0  # a half joined to its own cluster is no move
+    halves[1, 0, 0] = 5.0
+    expected = [(-1.0 + 4.0, {1: 2}), (-2.0 + 5.0, {2: 0}), (-0.5 + 1.0, {4: 1})]
+    assert list(kmeans._moves_of_halves(halves, of_split)) == expected
+    assert kmeans._after({1: 2}, np.array([0, 1, 2, 3, 4, 5]), 3).tolist() == [0, 2, 1, 1, 2, 2]
 
 
 def test_half_of_a_cluster_goes_to_another():
@@ -48,24 +65,35 @@ def test_half_of_a_cluster_goes_to_another():
     assert adjusted_rand_index(kmeans.exchanged(points, stuck, near, 2, 0), groups) == 1
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_exchanges_never_hold_less(seed):
+@pytest.mark.parametrize("seed", range(3))
+def test_exchanges_make_modularity_larger(seed):
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(300, 3))
     near = np.argsort(((points[:, None] - points) ** 2).sum(axis=2), axis=1)[:, 1:16]
     before = kmeans.by_inertia(points, 8, seed, 1)
     after = kmeans.exchanged(points, before, near, 8, seed)
-    assert kmeans._held(after, near, 8) >= kmeans._held(before, near, 8)
+    assert kmeans._held(after, near, 8) > kmeans._held(before, near, 8)
     assert np.bincount(after, minlength=8).min() > 0
     np.testing.assert_array_equal(after, kmeans.exchanged(points, before, near, 8, seed))
 
 
-def test_what_cannot_be_split_is_left_alone():
-    points = np.repeat([[0.0], [1.0], [2.0]], 20, axis=0)  # identical ones within each
-    groups, near = np.repeat([0, 1, 2], 20), linked_within(np.repeat([0, 1, 2], 20), 20)[:, 1:]
+def test_identical_rows_stay_together_and_without_links_nothing_moves():
+    points, groups = np.repeat([[0.0], [1.0], [2.0], [9.0]], 20, axis=0), np.repeat([0, 0, 1, 2], 20)
+    near, stuck = linked_within(groups, 20)[:, 1:], np.repeat([0, 1, 1, 2], 20)
     with repeatably():
-        for links in (near, np.full((60, 5), -1)):
-            assert kmeans.exchanged(points, groups, links, 3, 0).tolist() == groups.tolist()
+        assert kmeans.exchanged(points, stuck, near, 3, 0).tolist() == groups.tolist()
+        assert kmeans.exchanged(points, stuck, np.full((80, 5), -1), 3, 0).tolist() == stuck.tolist()
+        empty = np.repeat([0, 1, 1, 3], 20)
+        found = kmeans.exchanged(points, empty, near, 4, 0)
+    assert len(found) == 80
+
+
+def test_only_different_tries_go_on():
+    _, groups, neighbors = islands()
+    right, wrong = groups, np.repeat([1, 0, 0, 2], 50)
+    tries = [SimpleNamespace(labels_=found, inertia_=1.0) for found in (wrong, right, 2 - right, wrong)]
+    best = kmeans._best_different(tries, neighbors[:, 1:], 3)
+    assert [found.tolist() for found in best] == [right.tolist(), wrong.tolist()]
 
 
 def test_links_bring_islands_together(monkeypatch):
@@ -96,7 +124,7 @@ def test_links_of_small_clusters_do_not_lead_out_of_them():
     assert [kmeans.judging_links(*size) for size in [(5_096, 17), (2_000, 40), (1_280, 80)]] == [20, 10, 5]
 
 
-def test_links_choose_from_more_tries_where_they_cost_little():
+def test_links_choose_from_more_tries_where_they_cost_little(monkeypatch):
     assert [kmeans.linked_restarts(*size) for size in [(5_000, 17), (70_000, 20), (90_000, 200)]] == [80, 71, 10]
     points, _, neighbors = islands()
     points = points + np.random.default_rng(5).normal(scale=1.5, size=points.shape)
@@ -110,6 +138,8 @@ def test_links_choose_from_more_tries_where_they_cost_little():
             found = [cluster(points, 12, seed=seed, neighbors=neighbors) for seed in range(5)]
         return [kmeans._held(clusters, near, 12) for clusters in found]
 
+    monkeypatch.setattr(kmeans, "exchanged", lambda _, clusters, *__: clusters)
+    monkeypatch.setattr(kmeans, "_from_merged", lambda *_: [])
     few, many = held(1), held(80)
     assert all(more >= less for more, less in zip(many, few, strict=True))
     assert many != few

@@ -20,7 +20,7 @@ from lookalike.cli.options import (
     Splitting,
     given,
 )
-from lookalike.cli.printing import answer, chart, readable, table, tell_of_other_number
+from lookalike.cli.printing import answer, chart, readable, table, tell_why_not_as_many
 from lookalike.cli.progress import progress_bars
 
 TYPICAL = 3
@@ -58,7 +58,7 @@ def cluster(
             _edit(clustered, rename, merge, split)
         else:
             clustered.cluster(progress=progress, **settings)
-    tell_of_other_number(n_clusters, len(clustered.file_names), clustered.settings.method)
+    tell_why_not_as_many(n_clusters, len(clustered.file_names), clustered.settings.method)
     answer(_clusters(clustered), as_json, _clusters_text)
 
 

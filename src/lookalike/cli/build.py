@@ -27,7 +27,7 @@ from lookalike.cli.options import (
     given,
     listed,
 )
-from lookalike.cli.printing import answer, facts, note, readable, seconds, table, tell_of_other_number
+from lookalike.cli.printing import answer, facts, note, readable, seconds, table, tell_why_not_as_many
 from lookalike.cli.progress import progress_bars
 from lookalike.errors import LibraryError
 
@@ -102,7 +102,7 @@ def build(
     with progress_bars() as progress:
         library = lookalike.build(folder, output, device=str(device), progress=progress, **settings)
     warn(library.info()["stages"])
-    tell_of_other_number(n_clusters, len(library.file_names), library.settings.method)
+    tell_why_not_as_many(n_clusters, len(library.file_names), library.settings.method)
     answer(library.summary(), as_json, lambda summary: _built(summary, library))
 
 

@@ -32,12 +32,12 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def tell_of_other_number(n_clusters: Any, n_images: int, method: str) -> None:
-    """Says why there are not as many clusters as were asked for, where that cannot be."""
+def tell_why_not_as_many(n_clusters: Any, n_images: int, method: str) -> None:
+    """Says why there are not as many clusters as were asked for, where there cannot be."""
     if not isinstance(n_clusters, int):
         return
     if method == "hdbscan":
-        note(f"hdbscan decides by itself how many clusters there are: -k {n_clusters} changed nothing")
+        note(f"hdbscan decides by itself how many clusters there are; -k {n_clusters} counts with other methods")
     elif n_clusters > n_images:
         note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
 

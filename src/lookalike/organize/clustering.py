@@ -39,10 +39,10 @@ def cluster(
     batches of 10,000, the best of 3; Sculley, WWW 2010). With neighbours there are up to eight times as many restarts.
     The best is then that whose clusters hold more of the links to the 20 nearest (of small clusters down to 5) than
     chance would (modularity, at a resolution of 1.4; Newman, PRE 2004; Reichardt & Bornholdt, PRE 2006), not that which
-    lies closest around its centres. And unless clusters are tiny (fewer than 10 images, on average) or thousands there
-    is one more start, three times as many pieces, merged by all their links, and the best five go on: as long as that
-    holds more links one cluster is split and two are joined, or a half goes to another cluster, and k-means follows.
-    For in a `manifold` one group can be several islands, and how far these are from each other means nothing.
+    lies closest around its centres. And unless clusters are tiny (fewer than 10 images, on average) or more than a
+    thousand there is one more start, three times as many pieces, merged by all their links, and the best five go on: as
+    long as modularity grows one cluster is split and two are joined, or a half moves to another cluster, and k-means
+    follows. For in a `manifold` one group can be several islands, and how far these are apart means nothing.
 
     `gmm` makes ellipsoids, a Gaussian mixture whose covariances have as much freedom as the rows can support. `ward`
     merges what is nearest, neighbours first (Ward, 1963), and finds uneven and winding clusters; above 20,000 rows it

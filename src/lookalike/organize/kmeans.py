@@ -9,6 +9,7 @@ for mixture models*, Neural Computation 2000).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,13 @@ _LINKED_WORK = 100_000_000  # rows times clusters, over all of these restarts
 _MINI_BATCHES_FROM = 100_000  # rows; below, k-means looks at all of them in every step
 _BATCH = 10_000
 _FEWEST_LINKS, _MOST_LINKS = 5, 20  # nearest neighbours whose links tell which of k-means' tries is best
-RESOLUTION = 1.4  # at which the links that clusters hold are counted
+_RESOLUTION = 1.4  # of modularity; see `links.modularity`
 _PIECES, _MOST_PIECES = 3, 3_000  # for each cluster, and in all, that links merge
 _SMALLEST_PIECE = 10  # images, on average
 _IMPROVED = 16  # of so many restarts one is improved by exchanges
-_EXCHANGES, _PROPOSALS = 10, 5  # in a row, and how many are tried each time
+_MOST_EXCHANGED = 1_500  # clusters; of more, or of smaller ones than a piece, none are exchanged
+_ROUNDS, _PROPOSALS = 10, 5  # of exchanges at most, and how many are tried in each
+_MORE = 1e-9  # modularity that is more than rounding
 
 
 def by_inertia(points: Points, n_clusters: int, seed: int, restarts: int) -> Labels:
@@ -39,17 +42,15 @@ def by_inertia(points: Points, n_clusters: int, seed: int, restarts: int) -> Lab
 
 
 def by_links(points: Points, n_clusters: int, seed: int, linked: Rows) -> Labels:
-    """The try whose clusters hold most links, once the best of them have been improved by exchanges.
+    """The try with the largest modularity, once the best of them have been improved by exchanges.
 
     One of the tries starts from what the links merge. ``linked``: each row's nearest others, (n, k).
     """
     restarts = linked_restarts(len(points), n_clusters)
     tries = [*_tries(points, n_clusters, seed, restarts), *_from_merged(points, n_clusters, seed, linked)]
     near = linked[:, : judging_links(len(points), n_clusters)]
-    held = [(_held(tried.labels_, near, n_clusters), -float(tried.inertia_)) for tried in tries]
-    best_first = sorted(range(len(tries)), key=lambda number: held[number], reverse=True)
-    best = [np.asarray(tries[number].labels_) for number in best_first[: max(1, restarts // _IMPROVED)]]
-    if len(points) < _SMALLEST_PIECE * n_clusters or 2 * n_clusters > _MOST_PIECES:
+    best = _best_different(tries, near, n_clusters)[: max(1, restarts // _IMPROVED)]
+    if n_clusters > _MOST_EXCHANGED or len(points) < _SMALLEST_PIECE * n_clusters:
         return best[0]
     improved = [exchanged(points, clusters, near, n_clusters, seed) for clusters in best]
     return max(improved, key=lambda clusters: _held(clusters, near, n_clusters))
@@ -66,17 +67,17 @@ def judging_links(n: int, n_clusters: int) -> int:
 
 
 def exchanged(
-    points: Points, clusters: Labels, near: Rows, n_clusters: int, seed: int, *, resolution: float = RESOLUTION
+    points: Points, clusters: Labels, near: Rows, n_clusters: int, seed: int, *, resolution: float = _RESOLUTION
 ) -> Labels:
-    """Splits one cluster and joins two others, or gives one half to another, as long as more links are held for it.
+    """Splits one cluster and joins two others, or moves a half to another cluster, as long as modularity grows.
 
-    After each exchange k-means goes on from the new centres. What is returned holds at least as many as ``clusters``.
+    After each exchange k-means goes on from the new centres. The result has at least the modularity of ``clusters``.
     """
     held = modularity(clusters, near, n_clusters, resolution=resolution)
-    for _ in range(_EXCHANGES):
+    for _ in range(_ROUNDS):
         for start in _exchanges(points, clusters, near, n_clusters, seed, resolution):
             found = np.asarray(_from_clusters(points, start, n_clusters, seed).labels_)
-            if (more := modularity(found, near, n_clusters, resolution=resolution)) > held:
+            if (more := modularity(found, near, n_clusters, resolution=resolution)) > held + _MORE:
                 clusters, held = found, more
                 break
         else:
@@ -85,7 +86,17 @@ def exchanged(
 
 
 def _held(clusters: Labels, near: Rows, n_clusters: int) -> float:
-    return modularity(clusters, near, n_clusters, resolution=RESOLUTION)
+    return modularity(clusters, near, n_clusters, resolution=_RESOLUTION)
+
+
+def _best_different(tries: list[Any], near: Rows, n_clusters: int) -> list[Labels]:
+    """Clusters of the tries, those with the largest modularity first; each once."""
+    held = [(_held(tried.labels_, near, n_clusters), -float(tried.inertia_)) for tried in tries]
+    best: list[int] = []
+    for number in sorted(range(len(tries)), key=lambda number: held[number], reverse=True):
+        if not best or held[best[-1]][0] - held[number][0] > _MORE:
+            best.append(number)
+    return [np.asarray(tries[number].labels_) for number in best]
 
 
 def _exchanges(
@@ -96,39 +107,46 @@ def _exchanges(
     gains = gains_of_joining(links_between(pieces, near, 2 * n_clusters), resolution)
     gains = gains.reshape(n_clusters, 2, n_clusters, 2)
     numbers = np.arange(n_clusters)
-    empty = np.bincount(pieces, minlength=2 * n_clusters).reshape(n_clusters, 2).min(axis=1) == 0
-    of_split = np.where(empty, -np.inf, -gains[numbers, 0, numbers, 1])
-    proposals = [*_joined(gains.sum(axis=(1, 3)), of_split), *_given_away(gains.sum(axis=3), of_split)]
-    for _, moved in sorted(proposals, key=lambda proposal: proposal[0], reverse=True)[:_PROPOSALS]:
-        goes_to = np.repeat(numbers, 2)
-        goes_to[list(moved)] = list(moved.values())
-        start = goes_to[pieces]
-        if len(np.unique(start)) == n_clusters:
-            yield start
+    of_split = -gains[numbers, 0, numbers, 1]
+    proposals = [*_splits_and_joins(gains.sum(axis=(1, 3)), of_split), *_moves_of_halves(gains.sum(axis=3), of_split)]
+    proposals.sort(key=lambda proposal: proposal[0], reverse=True)
+    starts = (_after(moved, pieces, n_clusters) for _, moved in proposals)
+    return islice((start for start in starts if np.bincount(start, minlength=n_clusters).all()), _PROPOSALS)
 
 
 Proposal = tuple[float, dict[int, int]]
-"""By how much the links held would change, and which pieces go to which cluster; halves of cluster c are 2c, 2c + 1."""
+"""By how much modularity would change, and which pieces go to which cluster; the halves of cluster c are 2c, 2c + 1."""
 
 
-def _joined(between: NDArray[np.float64], of_split: NDArray[np.float64]) -> Iterator[Proposal]:
-    """For each cluster: it is split, and the two others are joined of which that promises most."""
-    n_clusters = len(between)
+def _after(moved: dict[int, int], pieces: NDArray[np.int64], n_clusters: int) -> Labels:
+    """The cluster of each row when some pieces have gone to other clusters."""
+    goes_to = np.repeat(np.arange(n_clusters), 2)
+    goes_to[list(moved)] = list(moved.values())
+    clusters: Labels = goes_to[pieces]
+    return clusters
+
+
+def _splits_and_joins(of_joining: NDArray[np.float64], of_split: NDArray[np.float64]) -> Iterator[Proposal]:
+    """For each cluster that it is split, and that the two others are joined of which that promises most.
+
+    ``of_joining`` (k, k) and ``of_split`` (k,) are what modularity would gain.
+    """
+    n_clusters = len(of_joining)
     first, second = np.triu_indices(n_clusters, 1)
-    order = np.argsort(-between[first, second], kind="stable")[:n_clusters]  # one is in fewer pairs than that
+    order = np.argsort(-of_joining[first, second], kind="stable")[:n_clusters]  # a cluster is in only k - 1 pairs
     pairs = [(int(first[pair]), int(second[pair])) for pair in order]
-    for split in np.flatnonzero(np.isfinite(of_split)).tolist():
+    for split in range(n_clusters):
         for one, other in pairs:
             if split not in (one, other):
                 moved = {2 * other: one, 2 * other + 1: one, 2 * split + 1: other}
-                yield float(of_split[split] + between[one, other]), moved
+                yield float(of_split[split] + of_joining[one, other]), moved
                 break
 
 
-def _given_away(between: NDArray[np.float64], of_split: NDArray[np.float64]) -> Iterator[Proposal]:
-    """For each cluster: the half goes to another one of which that promises most; ``between`` is (k, 2, k)."""
-    for split in np.flatnonzero(np.isfinite(of_split)).tolist():
-        gains = between[split].copy()
+def _moves_of_halves(of_joining: NDArray[np.float64], of_split: NDArray[np.float64]) -> Iterator[Proposal]:
+    """For each cluster that the half goes to another one of which that promises most; ``of_joining`` is (k, 2, k)."""
+    for split in range(len(of_split)):
+        gains = of_joining[split].copy()
         gains[:, split] = -np.inf
         half, to = np.unravel_index(int(gains.argmax()), gains.shape)
         yield float(of_split[split] + gains[half, to]), {2 * split + int(half): int(to)}

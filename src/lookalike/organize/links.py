@@ -20,11 +20,11 @@ def modularity(clusters: Rows, neighbors: Rows, n_clusters: int, *, resolution: 
         clusters: integers (n,), 0 to n_clusters - 1.
         neighbors: each image's nearest, itself left out: rows (n, k), any order; −1 is no neighbour.
         n_clusters: how many clusters there are.
-        resolution: how much chance counts (Reichardt & Bornholdt, PRE 2006): of equally many clusters a larger one
-            prefers those of like sizes, even where that cuts more links.
+        resolution: how much chance counts (Reichardt & Bornholdt, PRE 2006). Among divisions into equally many
+            clusters a higher resolution prefers those of similar sizes, even where that cuts more links.
 
     Returns:
-        −resolution / 2 to 1; larger is better. 0 is chance where the resolution is 1, also where there are no links.
+        Up to 1; larger is better. At resolution 1 it is −0.5 at least, and 0 is chance. 0, too, without links.
     """
     within, ends = 0, np.zeros(n_clusters, np.int64)
     for of, to in _ends(clusters, neighbors):
