@@ -237,7 +237,7 @@ def _next(library: "lookalike.Library", place: str) -> str:
             f"lookalike find {place} {readable(some_image)}",
             f"lookalike map {place}",
             f"lookalike serve {place}",
-            f"lookalike report {place} -o report.html",
+            f"lookalike report {place}",
         ]
     )
 
