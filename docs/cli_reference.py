@@ -29,7 +29,7 @@ What `--json` prints:
 ```
 build        {"library", "images", "skipped", "model", "clusters", "seconds": {"scan", ..., "total"}}
 find         [{"query", "matches": [{"rank", "file_name", "distance", "cluster"}]}]     cluster -1 is none
-cluster      {"library", "method", "space", "n_clusters", "none", "modularity": {"k", "modularity"} or null,
+cluster      {"library", "method", "space", "n_clusters", "none", "kept", "modularity": {"k", "modularity", "kept"} or null,
               "clusters": [{"cluster", "name", "images", "typical"}]}
 map          {"library", "projection", "path"}
 evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "ami", "precision_at_10",

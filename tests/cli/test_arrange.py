@@ -14,7 +14,7 @@ def test_cluster_gives_the_one_json_document(run, own_library):
     ended = run("cluster", own_library, "-k", 3, "--json")
     assert (ended.code, ended.err) == (0, "")
     document = ended.json
-    assert list(document) == ["library", "method", "space", "n_clusters", "clusters", "none", "modularity"]
+    assert list(document) == ["library", "method", "space", "n_clusters", "clusters", "none", "kept", "modularity"]
     assert (document["n_clusters"], document["none"], document["modularity"]) == (3, 0, None)
     assert [list(each) for each in document["clusters"]] == [["cluster", "name", "images", "typical"]] * 3
     assert sum(each["images"] for each in document["clusters"]) == 48
@@ -59,9 +59,27 @@ def test_cluster_with_nothing_given_changes_nothing(run, own_library):
 
 def test_hdbscan_says_that_it_takes_no_number(run, own_library):
     ended = run("cluster", own_library, "--method", "hdbscan", "-k", 4)
-    assert ended.err == "hdbscan decides by itself how many clusters there are; -k 4 counts with other methods\n"
+    assert ended.err == "hdbscan decides by itself how many clusters there are; for 4 add --method kmeans\n"
     assert run("cluster", own_library, "--method", "hdbscan").err == ""
     assert run("cluster", own_library, "--method", "kmeans", "-k", 4).err == ""
+
+
+def test_clusters_that_stay_are_told_where_the_number_is_another(run, own_library):
+    run("cluster", own_library, "-k", 4)
+    run("cluster", own_library, "--split", 0, 2)
+    ended = run("cluster", own_library, "-k", 1, "--json")
+    kept = ended.json["kept"]
+    assert len(kept) == 2
+    assert ended.json["n_clusters"] > 1
+    numbers = f"{kept[0]},{kept[1]}"
+    stay = f"clusters edited by hand stay until `--release {numbers}`"
+    assert ended.err == f"there are {ended.json['n_clusters']}, not 1: {stay}\n"
+    shown = run("cluster", own_library, "-k", "auto")
+    assert ", beside the 2 that were edited by hand\n" in shown.out
+    assert shown.err == ""
+    assert run("cluster", own_library, "--release", numbers, "--json").json["kept"] == []
+    again = run("cluster", own_library, "-k", 1, "--json")
+    assert (again.json["n_clusters"], again.err) == (1, "")
 
 
 def test_no_more_clusters_than_images_and_it_says_so(run, own_library):

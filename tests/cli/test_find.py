@@ -101,17 +101,21 @@ def test_an_unreadable_query_is_named(run, library, folder, tmp_path):
         assert ended.err.startswith(f"error: {bad}: ")
 
 
-def test_a_query_that_is_nowhere_is_told_from_one_that_is_gone(run, own_library):
+def test_a_query_that_is_nowhere_is_told_from_one_that_is_gone(run, own_library, tmp_path):
     gone = next(path for path in lookalike.open(own_library).paths if path.name == "001.png")
     name = f"{gone.parent.name}/{gone.name}"
     gone.rename(gone.with_name("renamed.png"))
     try:
-        ended = run("find", own_library, "checks/0001.png", name, "-n", 2)
+        ended = run("find", own_library, "checks/0001.png", name, "-n", 2, "--sheet", tmp_path / "sheet.jpg")
+        by_path = run("find", own_library, gone, "-n", 2)
     finally:
         gone.with_name("renamed.png").rename(gone)
     assert ended.code == 1
-    assert ended.err == "error: checks/0001.png: there is no such file, and no image of that name in the library\n"
+    error, drew = ended.err.splitlines()
+    assert error == "error: checks/0001.png: there is no such file, and no image of that name in the library"
+    assert drew == f"drew {tmp_path / 'sheet.jpg'}"
     assert name in ended.out
+    assert by_path.out == ended.out
 
 
 def test_find_draws_a_sheet(run, library, query, tmp_path):

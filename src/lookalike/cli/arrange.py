@@ -16,6 +16,7 @@ from lookalike.cli.options import (
     MapProjection,
     Merging,
     NumberOfClusters,
+    Releasing,
     Renaming,
     Splitting,
     given,
@@ -39,6 +40,7 @@ def cluster(
     rename: Renaming = None,
     merge: Merging = None,
     split: Splitting = None,
+    release: Releasing = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last edit back instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,19 +48,23 @@ def cluster(
 
     Lists the clusters, and with -k auto the evidence for their number. What is not given stays as it was the last
     time; with nothing given, the clusters are listed as they are. Clusters that were edited by hand stay as they are,
-    and -k counts them. The way of the talk is `map --projection tsne`, then `cluster --space map --method kmeans -k K`.
+    and -k counts them, until --release lets them go. The way of the talk is `map --projection tsne`, then
+    `cluster --space map --method kmeans -k K`.
     """
     settings = given(n_clusters=n_clusters, method=method, space=space)
-    if sum(map(bool, (settings, rename, merge, split, undo))) > 1:
-        raise typer.BadParameter("cluster again, or make one edit; not both at once.", param_hint="--rename / --merge")
+    if sum(map(bool, (settings, rename, merge, split, release, undo))) > 1:
+        raise typer.BadParameter(
+            "one thing at a time: cluster again, or make one edit, or take one back.",
+            param_hint="-k / --rename / --undo",
+        )
     with progress_bars() as progress:
         progress("cluster", 0, 0)
         clustered = lookalike.open(library)
-        if rename or merge or split or undo:
-            _edit(clustered, rename, merge, split)
+        if rename or merge or split or release or undo:
+            _edit(clustered, rename, merge, split, release)
         else:
             clustered.cluster(progress=progress, **settings)
-    tell_why_not_as_many(n_clusters, len(clustered.file_names), clustered.settings.method)
+    tell_why_not_as_many(n_clusters, clustered)
     answer(_clusters(clustered), as_json, _clusters_text)
 
 
@@ -102,6 +108,7 @@ def _edit(
     rename: tuple[int, str] | None,
     merge: list[int] | None,
     split: tuple[int, int] | None,
+    release: list[int] | None,
 ) -> None:
     """The edit that was asked for; without any the last one is taken back."""
     if rename:
@@ -110,6 +117,8 @@ def _edit(
         library.merge(merge)
     elif split:
         library.split(*split)
+    elif release:
+        library.release(release)
     else:
         library.undo()
 
@@ -117,7 +126,7 @@ def _edit(
 def _clusters(library: "lookalike.Library") -> dict[str, Any]:
     """Everything that is known of the clusters, as one document."""
     facts, numbers, names = library.info()["stages"]["clusters"], library.clusters, library.cluster_names
-    file_names, typical = library.file_names, library.typical(TYPICAL)
+    file_names, typical, curve = library.file_names, library.typical(TYPICAL), facts.get("modularity")
     return {
         "library": str(library.path),
         "method": facts["method"],
@@ -133,7 +142,8 @@ def _clusters(library: "lookalike.Library") -> dict[str, Any]:
             for number, name in sorted(names.items())
         ],
         "none": int((numbers < 0).sum()),
-        "modularity": facts.get("modularity"),
+        "kept": sorted(library.kept_clusters),
+        "modularity": curve and {**curve, "kept": len(facts.get("kept", []))},
     }
 
 
@@ -143,7 +153,8 @@ def _clusters_text(result: dict[str, Any]) -> str:
         rows.append(["none", "", result["none"], ""])
     parts = [table(["cluster", "name", "images", "typical images"], rows, left=["name"])]
     if curve := result["modularity"]:
-        parts.append(f"modularity by the number of clusters\n{_most(curve['k'], curve['modularity'])}")
+        beside = f", beside the {curve['kept']} that were edited by hand" * bool(curve["kept"])
+        parts.append(f"modularity by the number of clusters{beside}\n{_most(curve['k'], curve['modularity'])}")
         parts.append(chart(curve["modularity"], [str(k) for k in curve["k"]]))
     return "\n\n".join(parts)
 

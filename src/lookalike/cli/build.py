@@ -102,7 +102,7 @@ def build(
     with progress_bars() as progress:
         library = lookalike.build(folder, output, device=str(device), progress=progress, **settings)
     warn(library.info()["stages"])
-    tell_why_not_as_many(n_clusters, len(library.file_names), library.settings.method)
+    tell_why_not_as_many(n_clusters, library)
     answer(library.summary(), as_json, lambda summary: _built(summary, library))
 
 

@@ -1,5 +1,6 @@
 """``find`` searches, ``evaluate`` scores."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -69,7 +70,7 @@ def find(
         from lookalike import show
         from lookalike.pipeline.finding import table_of
 
-        show.draw_matches(opened, [queries[number] for number in answered], table_of(found), sheet)
+        show.draw_matches(opened, [asked[number] for number in answered], table_of(found), sheet)
         note(f"drew {readable(str(sheet))}")
     answer(by_query([images[number] for number in answered], found), as_json, matches_text)
     if unread:
@@ -131,8 +132,14 @@ def picture(library: "lookalike.Library", name: str) -> Path | bytes:
 
 
 def named(library: "lookalike.Library", name: str) -> str | None:
-    """The name, where it is that of an image of the library and of no file here: the image is known, changed or not."""
-    return name if name != STDIN and not Path(name).exists() and (library.file_names == name).any() else None
+    """The library's image that a name or a path means where there is no such file: it is known all the same.
+
+    None for a file that is here, and for what the library does not know.
+    """
+    if name == STDIN or Path(name).exists():
+        return None
+    within = os.path.relpath(os.path.abspath(name), library.folder).replace(os.sep, "/")
+    return next((known for known in (name, within) if (library.file_names == known).any()), None)
 
 
 def by_query(names: list[str], found: list[dict[str, Any]]) -> list[dict[str, Any]]:

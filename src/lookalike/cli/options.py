@@ -83,9 +83,16 @@ def _layouts(text: str) -> tuple[str, ...]:
 
 def _clusters(text: str) -> list[int]:
     """Numbers of clusters, two at least."""
+    if len(numbers := _some_clusters(text)) < 2:
+        raise typer.BadParameter(f"{text!r} is one cluster; expected two or more, with commas between them.")
+    return numbers
+
+
+def _some_clusters(text: str) -> list[int]:
+    """Numbers of clusters."""
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
-        raise typer.BadParameter(f"{text!r} is not two or more numbers of clusters with commas between them.")
+    if not all(part.isdecimal() for part in parts):
+        raise typer.BadParameter(f"{text!r} is not numbers of clusters with commas between them, such as 0,3.")
     return [int(part) for part in parts]
 
 
@@ -125,6 +132,15 @@ Merging = Annotated[
 ]
 Splitting = Annotated[
     tuple[int, int] | None, typer.Option(metavar="CLUSTER K", help="Divide a cluster into K instead.")
+]
+Releasing = Annotated[
+    Any,
+    typer.Option(
+        parser=_some_clusters,
+        metavar="A,B,...",
+        help="Let these clusters go instead, which stay as they are since they were edited: the next clustering sorts "
+        "them anew.",
+    ),
 ]
 ClusterMethod = Annotated[
     Method | None,

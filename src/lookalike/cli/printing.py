@@ -5,9 +5,12 @@ import math
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    import lookalike
 
 BAR = 40
 """Characters of the longest bar of a chart."""
@@ -32,13 +35,17 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def tell_why_not_as_many(n_clusters: Any, n_images: int, method: str) -> None:
-    """Says why there are not as many clusters as were asked for, where there cannot be."""
-    if not isinstance(n_clusters, int):
+def tell_why_not_as_many(n_clusters: Any, library: "lookalike.Library") -> None:
+    """Says why there are not as many clusters as were asked for, where there are not."""
+    kept, found = sorted(library.kept_clusters), len(library.cluster_names)
+    if not isinstance(n_clusters, int) or found == n_clusters:
         return
-    if method == "hdbscan":
-        note(f"hdbscan decides by itself how many clusters there are; -k {n_clusters} counts with other methods")
-    elif n_clusters > n_images:
+    if library.settings.method == "hdbscan":
+        note(f"hdbscan decides by itself how many clusters there are; for {n_clusters:,} add --method kmeans")
+    elif kept:
+        numbers = ",".join(map(str, kept))
+        note(f"there are {found:,}, not {n_clusters:,}: clusters edited by hand stay until `--release {numbers}`")
+    elif n_clusters > (n_images := len(library.file_names)):
         note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
 
 

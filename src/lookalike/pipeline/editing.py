@@ -102,7 +102,7 @@ def undo(files: LibraryFolder) -> str:
     with files.writing():
         known, changed = _steps(files)
         if not known:
-            raise SettingError("there is no edit to take back; clustering again ends what could be")
+            raise SettingError("there is no edit to take back since clusters were made, or the library updated")
         last, state = known.pop(), current(files)
         clusters, rows = state.clusters.copy(), changed[changed["step"] == last["number"]]
         clusters[rows["row"].to_numpy()] = rows["cluster"].to_numpy()

@@ -102,7 +102,9 @@ def link_images(library: Library, rows: np.ndarray, target: Path) -> int:
         {"source": [str(sources[row]) for row in rows], "destination": [str(target / n) for n in names]}
     )
     if gone := [source for source in plan["source"] if not os.path.isfile(source)]:
-        raise FolderError(f"{len(gone)} pictures are gone, first {gone[0]}; bring them back, or build again")
+        raise FolderError(
+            f"of the pictures {len(gone)} are gone, first {gone[0]}; bring them back, or update the library"
+        )
     _fill(target, plan, "link")
     return len(plan)
 
@@ -143,7 +145,9 @@ def _plan(library: Library, target: Path) -> pd.DataFrame:
     """Where each picture goes. A name that is taken, whatever its case, gets a number."""
     sources, names, clusters = library.paths, library.cluster_names, library.clusters
     if gone := [source for source in sources if not source.is_file()]:
-        raise FolderError(f"{len(gone)} pictures are gone, first {gone[0]}; bring them back, or build again")
+        raise FolderError(
+            f"of the pictures {len(gone)} are gone, first {gone[0]}; bring them back, or update the library"
+        )
     taken: set[str] = set()
     folders = {-1: _unique("none", "", taken)}
     for number in sorted(names):

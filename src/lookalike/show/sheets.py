@@ -29,7 +29,8 @@ def draw_matches(library: Library, queries: Sequence[Query], found: pd.DataFrame
     """Draws each query and behind it its matches, nearest first, with rank, distance and file name.
 
     ``found`` is what ``library.find(queries)`` gave for a list of queries (with its column ``query``, numbers from 0),
-    or for one query (without). Frames have the colours of the matches' clusters.
+    or for one query (without). Frames have the colours of the matches' clusters. A query that is the name of an image
+    of the library, and of no file here, is drawn by its thumbnail.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def draw_matches(library: Library, queries: Sequence[Query], found: pd.DataFrame
     for number, query in enumerate(queries):
         top = MARGIN + number * line
         name = os.path.basename(os.fspath(query)) if isinstance(query, str | Path) else "query"
-        _cell(sheet, load(query, size=SIDE, fit="pad"), MARGIN, top, heading="query", caption=name)
+        _cell(sheet, _query(library, query), MARGIN, top, heading="query", caption=name)
         for match in found[numbers == number].itertuples():
             left = MARGIN + 2 * GAP + match.rank * (SIDE + GAP) - GAP
             picture = library.thumbnail(library.row(match.file_name))
@@ -56,6 +57,13 @@ def draw_matches(library: Library, queries: Sequence[Query], found: pd.DataFrame
             _cell(sheet, picture, left, top, heading=heading, caption=match.file_name, cluster=match.cluster)
     write_image(sheet.pixels(), target)
     return target
+
+
+def _query(library: Library, query: Query) -> np.ndarray:
+    """A query's picture, uint8 (SIDE, SIDE, 3) or as the library's thumbnails are."""
+    if isinstance(query, str) and not os.path.exists(query) and (library.file_names == query).any():
+        return library.thumbnail(library.row(query))
+    return load(query, size=SIDE, fit="pad")
 
 
 def draw_clusters(library: Library, path: str | Path, *, n: int = 12) -> Path:
