@@ -29,8 +29,8 @@ What `--json` prints:
 ```
 build        {"library", "images", "skipped", "model", "clusters", "seconds": {"scan", ..., "total"}}
 find         [{"query", "matches": [{"rank", "file_name", "distance", "cluster"}]}]     cluster -1 is none
-cluster      {"library", "method", "space", "n_clusters", "none", "kept", "modularity": {"k", "modularity", "kept"} or null,
-              "clusters": [{"cluster", "name", "images", "typical"}]}
+cluster      {"library", "method", "space", "n_clusters", "none", "kept", "clusters": [{"cluster", "name", "images",
+              "typical"}], "modularity": {"k", "modularity", "kept"} or null}
 map          {"library", "projection", "path"}
 evaluate     {"images", "classes", "clusters", "acc", "nmi", "ari", "ami", "precision_at_10",
               "recall_at_10", "knn_accuracy", "knn_accuracy_10", "map"}
