@@ -23,8 +23,13 @@ PHOTOS = {
     "flowers": "data/flowers/*/*.jpg",  # github.com/JoelOscarsson/dl-assignment
     "waste": "dataset-resized/*/*.jpg",  # github.com/congduytran12/Trash-Classification-: TrashNet (Yang & Thung, 2016)
     "natural-images": "natural_images/*/*.jpg",  # github.com/Keunyoung-Jung/my_first_DL: of 30x30 pixels
+    "fruit": "dataset/[tv]*/Fruit/**/*.jpg",  # github.com/marcusklasson/GroceryStoreDataset (Klasson et al., 2019)
+    "monkeys": "*/n*/*",  # github.com/nikhildutta333/Monkey-Species-Classification, commit 21cb3a0, not the last
+    "intel-scenes": "test/*/*.jpg",  # github.com/afroozsheikh/Intel-Image-Classifier, commit 5b571f4, not the last
 }
 """Where the pictures lie in a clone of the repository that was used; the folder they lie in is their label."""
+KINDS_AT = {"fruit": 3}
+"""Which folder of the path is the label where it is another: a kind of fruit, not its variety."""
 ALTERED = "aug_"
 """How the names of turned copies begin, which somebody added to the flowers; they are left out."""
 
@@ -37,7 +42,7 @@ def main() -> None:
     parser.add_argument("--from", dest="folder", type=Path, help="where the set is")
     options = parser.parse_args()
     if options.set in PHOTOS:
-        return merged(options.folder, PHOTOS[options.set], options.out)
+        return merged(options.folder, PHOTOS[options.set], options.out, KINDS_AT.get(options.set, -2))
     for label, name, image in digits() if options.set == "digits" else fashion(options.folder):
         place = options.out / str(label)
         place.mkdir(parents=True, exist_ok=True)
@@ -60,13 +65,14 @@ def digits() -> Iterator[tuple[int, str, np.ndarray]]:
         yield label, f"{number:04}", (image * 255 / 16).astype(np.uint8)
 
 
-def merged(folder: Path, pattern: str, out: Path) -> None:
-    """JPEG files, those of ``train`` and of ``test`` in one folder for each label."""
+def merged(folder: Path, pattern: str, out: Path, kind_at: int) -> None:
+    """Picture files, those of ``train`` and of ``test`` in one folder for each label."""
     for path in folder.glob(pattern):
-        split, label = path.parts[-3:-1]
+        parts = list(path.relative_to(folder).parts)
+        label = parts.pop(kind_at)
         (out / label).mkdir(parents=True, exist_ok=True)
         if not path.name.startswith(ALTERED):
-            shutil.copyfile(path, out / label / f"{split}-{path.name}")
+            shutil.copyfile(path, out / label / "-".join(parts))
 
 
 def read(path: Path, header: int) -> np.ndarray:

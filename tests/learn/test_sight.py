@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from lookalike.learn import sight as sight_module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.model import load_model
 from lookalike.learn.siamese import OUTLINED
-from lookalike.learn.sight import OUTLINE, UNTOLD, Sight, mutual_neighbors
+from lookalike.learn.sight import HEAVIEST, OUTLINE, PARTS, UNTOLD, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
@@ -205,6 +206,38 @@ def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
     scratch = Sight(32, 64, IGNORED, 0.6, starter=False)
     scratch.prepare(pictures[:60])
     assert float(scratch.built_alike) == pytest.approx(UNTOLD)
+
+
+def painted(n, generator, *, by_kind):
+    """Arrangements in one of ten colours: of their kind, or any."""
+    kinds = torch.arange(n) % 10
+    colours = kinds if by_kind else torch.randint(10, (n,), generator=generator)
+    hues = torch.tensor([colorsys.hsv_to_rgb(hue / 10, 0.7, 1) for hue in range(10)])
+    return arranged(n, generator) * hues[colours][:, :, None, None]
+
+
+@pytest.mark.parametrize("starter", [True, False])
+def test_colours_count_more_where_neighbours_without_them_have_them_in_common(starter, monkeypatch):
+    def far(by_kind, heaviest):
+        """How much a picture changes in another colour, beside how far two pictures are from each other."""
+        monkeypatch.setattr(sight_module, "HEAVIEST", heaviest)
+        pictures = painted(200, torch.Generator().manual_seed(0), by_kind=by_kind)
+        torch.manual_seed(0)
+        sight = Sight(32, 64, IGNORED, 0.6, starter=starter)
+        sight.prepare(pictures)
+        seen, recoloured = (sight(of)[:, :32] for of in (pictures, pictures[:, [2, 0, 1]]))
+        return float((recoloured - seen).square().sum() / (seen - seen.roll(1, 0)).square().sum())
+
+    usual = PARTS["palette"][1]
+    assert far(True, 2) > 1.1 * far(True, usual)
+    assert far(True, HEAVIEST) > far(True, usual)
+    assert far(False, 2) == far(False, usual)
+
+
+def test_of_grey_pictures_the_palette_counts_as_always(monkeypatch):
+    pictures = arranged(100, torch.Generator().manual_seed(0)).mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    monkeypatch.setattr(Sight, "_weights", lambda *_: pytest.fail("was asked what colours tell"))
+    Sight(32, 64, IGNORED, 0.6).prepare(pictures)
 
 
 def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):

@@ -7,6 +7,9 @@ discriminant analysis (Fisher, 1936) in which each image, and each pair of neigh
 What agrees tells single things apart; kinds of things have more in common than that. So the *outline* stands beside it:
 the directions in which fine gradients vary most, as they are. It counts where things are laid out alike, as garments or
 digits are, and not where they are not, as in scenes and textures: see `Sight.built_alike`.
+
+Colours tell fruit apart, and garments not at all: the palette counts by whether pictures that are neighbours without
+any colours have colours in common.
 """
 
 from collections.abc import Collection
@@ -36,6 +39,14 @@ PARTS = {
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
 of the whole picture, what the starter sees in cells, mean colours in cells, and the colours of the whole picture."""
 IN_COLOUR = ("colour", "palette")
+TELLING = (0.38, 0.62)
+"""How alike neighbours that were found without colours are in their palettes, beside how alike the starter finds them
+(without it: fine gradients): up to the first share the palette has its usual weight, from the second on `HEAVIEST`."""
+HEAVIEST = 0.9
+"""The palette's weight where colours tell most."""
+COLOURLESS = 0.05
+"""Share of pixels with a saturation of a quarter and more below which pictures are grey: their palettes are alike in
+lightness, and that tells nothing about colours."""
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
 ALIKE = (0.86, 0.9)
@@ -95,18 +106,18 @@ class Sight(nn.Module):
         if self.starter:
             self.starter.prepare()
         described = self._describe(images)  # (m, n)
+        coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
         described -= self.mean
         reduction = self._components(described)  # (n, k)
         points = described @ reduction
         del described  # the largest of all that is in memory here
         again = [(self._describe(self._views(some)) - self.mean) @ reduction for some in torch.split(images, SOME)]
-        views = _unit(torch.cat(again) - points)
-        directions = torch.eye(reduction.shape[1], device=points.device)
-        for _ in range(ROUNDS if self.neighbors else 1):
-            first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
-            neighbors = self.neighbors * _unit(points[first] - points[second])
-            directions = _agreeing(points, [views, neighbors])[:, : self.dim]
+        changes = torch.cat(again) - points
+        if coloured and len(images) > FEWEST:
+            weights = self._weights(points, changes)
+            reduction, points, changes = reduction * weights, points * weights, changes * weights
+        directions, first, second = self._agreeing(points, changes)
         self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
@@ -114,13 +125,41 @@ class Sight(nn.Module):
         if self.starter and len(images) > FEWEST:
             self.built_alike.copy_(self._share_of_outline(points, first, second))
 
+    def _agreeing(self, points: Tensor, changes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Directions (k, dim) that agree, and the pairs of neighbours found for it: of points (m, k), and how each
+        changes from one view to another."""
+        views, directions = _unit(changes), torch.eye(points.shape[1], device=points.device)
+        for _ in range(ROUNDS if self.neighbors else 1):
+            first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
+            neighbors = self.neighbors * _unit(points[first] - points[second])
+            directions = _agreeing(points, [views, neighbors])[:, : self.dim]
+        return directions, first, second
+
+    def _weights(self, points: Tensor, changes: Tensor) -> Tensor:
+        """What each of the components (k,) is multiplied by: those of the palette, by whether colours tell."""
+        ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
+        plain = torch.cat([torch.full((rank,), name not in IN_COLOUR) for name, rank in ranks.items()])
+        _, *pairs = self._agreeing(points[:, plain], changes[:, plain])
+        share = self._likeness("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
+        lightest = self.parts["palette"][1]
+        weights = torch.ones_like(points[0])
+        weights[-ranks["palette"] :] += torch.nan_to_num(share) * (HEAVIEST / lightest - 1)
+        return weights
+
     def _share_of_outline(self, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
         """How much of its weight the outline deserves, by neighbours in the directions that agree."""
+        share = self._likeness("fine", "starter", ALIKE, points, first, second)
+        return torch.nan_to_num(share, nan=UNTOLD)
+
+    def _likeness(
+        self, part: str, judge: str, bounds: tuple[float, float], points: Tensor, first: Tensor, second: Tensor
+    ) -> Tensor:
+        """How alike pairs are in a descriptor beside how alike another finds them, 0 to 1 from the first bound to the
+        second; nan when no pair is each other's nearest, or nothing varies."""
         parts = dict(zip(self.parts, torch.split(points, self._ranks(len(points)), 1), strict=True))
-        outline, seen = (kinship(parts[name][:, :OUTLINE], first, second) for name in ("fine", "starter"))
-        least, most = ALIKE
-        share = ((outline / seen.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
-        return torch.nan_to_num(share, nan=UNTOLD)  # no pair is each other's nearest, or nothing varies
+        alike, judged = (kinship(parts[name][:, :OUTLINE], first, second) for name in (part, judge))
+        least, most = bounds
+        return ((alike / judged.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
 
     def _views(self, images: Tensor) -> Tensor:
         return torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
@@ -190,6 +229,12 @@ def kinship(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
     white = functional.normalize(points / (variances + 0.02 * variances.mean() + 1e-12).sqrt())
     apart = (white[first] - white[second]).square().sum(1).mean()
     return 1 - apart / (2 * white.var(0).sum())
+
+
+def _saturated(palettes: Tensor) -> Tensor:
+    """The share of pixels whose saturation is a quarter or more, of palettes (m, 16 · 4 · 4)."""
+    shares = palettes.unflatten(1, PALETTE).square()
+    return shares[:, :, 1:].sum((1, 2, 3)).mean()
 
 
 def _agreeing(points: Tensor, pairs: list[Tensor]) -> Tensor:
