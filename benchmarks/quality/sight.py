@@ -37,6 +37,8 @@ from lookalike.search import ExactIndex
 NEIGHBORS = (0.0, 0.3, 0.6, 1.2, 30.0)
 DEFAULT = 0.6
 OUTLINES = (0.3, 0.5, 1.0)
+PALETTES = (1.0, 2.0, 3.0)
+"""Times its usual weight."""
 
 
 def main() -> None:
@@ -72,6 +74,8 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
         yield f"sight with outline {outline}", partial(sight, DEFAULT, outline=outline)
+    for times in PALETTES:
+        yield f"sight with palette x{times:g}", partial(sight, DEFAULT, palette=times)
     yield "sight, ignore=none", partial(seen, squashed, (), DEFAULT)
     for more in ("rotation", "color"):
         yield f"sight, {more} ignored too", partial(seen, squashed, (*IGNORED, more), DEFAULT)
@@ -133,13 +137,15 @@ def seen(
     without: str = "",
     rounds: int = ROUNDS,
     outline: float = 0.0,
+    palette: float | None = None,
 ) -> np.ndarray:
-    """Embeddings of sight alone, maybe with a descriptor of no weight, or with the outline."""
+    """Embeddings of sight alone, maybe with a descriptor of no weight, with the outline, or the palette so heavy."""
     torch.manual_seed(0)
     sight = Sight(128, 64, ignore, neighbors)
     if without:
         sight.parts[without] = (1, 0.0)
-    with mock.patch.object(module, "ROUNDS", rounds):
+    forced = {} if palette is None else {"HEAVIER": palette, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0}
+    with mock.patch.multiple(module, ROUNDS=rounds, **forced):
         sight.prepare(images)
     codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()
     return Whitening.fit(codes, 128, [Block(128, 1.0, np.inf), Block(OUTLINE, outline, 0.02)]).apply(codes)

@@ -41,9 +41,9 @@ of the whole picture, what the starter sees in cells, mean colours in cells, and
 IN_COLOUR = ("colour", "palette")
 TELLING = (0.38, 0.62)
 """How alike neighbours that were found without colours are in their palettes, beside how alike the starter finds them
-(without it: fine gradients): up to the first share the palette has its usual weight, from the second on `HEAVIEST`."""
-HEAVIEST = 0.9
-"""The palette's weight where colours tell most."""
+(without it: fine gradients): up to the first share the palette has its usual weight, from the second on `HEAVIER`."""
+HEAVIER = 3.0
+"""Times its usual weight that the palette has where colours tell most."""
 COLOURLESS = 0.05
 """Share of pixels with a saturation of a quarter and more below which pictures are grey: their palettes are alike in
 lightness, and that tells nothing about colours."""
@@ -141,9 +141,8 @@ class Sight(nn.Module):
         plain = torch.cat([torch.full((rank,), name not in IN_COLOUR) for name, rank in ranks.items()])
         _, *pairs = self._agreeing(points[:, plain], changes[:, plain])
         share = self._likeness("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
-        lightest = self.parts["palette"][1]
         weights = torch.ones_like(points[0])
-        weights[-ranks["palette"] :] += torch.nan_to_num(share) * (HEAVIEST / lightest - 1)
+        weights[-ranks["palette"] :] += torch.nan_to_num(share) * (HEAVIER - 1)
         return weights
 
     def _share_of_outline(self, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -233,7 +232,7 @@ def kinship(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 def _saturated(palettes: Tensor) -> Tensor:
     """The share of pixels whose saturation is a quarter or more, of palettes (m, 16 · 4 · 4)."""
-    shares = palettes.unflatten(1, PALETTE).square()
+    shares = palettes.square().view(len(palettes), *PALETTE)
     return shares[:, :, 1:].sum((1, 2, 3)).mean()
 
 
