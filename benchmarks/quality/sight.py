@@ -37,7 +37,7 @@ from lookalike.search import ExactIndex
 NEIGHBORS = (0.0, 0.3, 0.6, 1.2, 30.0)
 DEFAULT = 0.6
 OUTLINES = (0.3, 0.5, 1.0)
-PALETTES = (1.0, 2.0, 3.0)
+PALETTES = (1.0, 2.0, 3.0, 5.0)
 """Times its usual weight."""
 
 

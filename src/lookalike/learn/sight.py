@@ -39,10 +39,10 @@ PARTS = {
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
 of the whole picture, what the starter sees in cells, mean colours in cells, and the colours of the whole picture."""
 IN_COLOUR = ("colour", "palette")
-TELLING = (0.38, 0.62)
+TELLING = (0.38, 0.86)
 """How alike neighbours that were found without colours are in their palettes, beside how alike the starter finds them
 (without it: fine gradients): up to the first share the palette has its usual weight, from the second on `HEAVIER`."""
-HEAVIER = 3.0
+HEAVIER = 5.0
 """Times its usual weight that the palette has where colours tell most."""
 COLOURLESS = 0.05
 """Share of pixels with a saturation of a quarter and more below which pictures are grey: their palettes are alike in
