@@ -228,7 +228,7 @@ def test_colours_count_more_where_neighbours_without_them_have_them_in_common(st
         seen, recoloured = (sight(of)[:, :32] for of in (pictures, pictures[:, [2, 0, 1]]))
         return float((recoloured - seen).square().sum() / (seen - seen.roll(1, 0)).square().sum())
 
-    assert far(True, 7) > 1.1 * far(True, 1)
+    assert far(True, 7) > 1.05 * far(True, 1)
     assert far(True, HEAVIER) > far(True, 1)
     assert far(False, 7) == far(False, 1)
 
