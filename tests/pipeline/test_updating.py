@@ -10,6 +10,7 @@ import lookalike
 from lookalike.errors import FolderError, LibraryBusyError, LibraryError, ModelError
 from lookalike.library import LibraryFolder
 from lookalike.pipeline import updating
+from lookalike.pipeline.updating import Changes
 from lookalike.search import ExactIndex, averaged
 
 
@@ -49,10 +50,8 @@ def test_all_that_can_happen_to_a_folder(built, folder, tmp_path):
 
     changes = built.update()
 
-    assert (changes.added, changes.changed, changes.removed) == (
-        ["more/added.png", "moved.png"],
-        [changed],
-        [gone, before_move],
+    assert changes == Changes(
+        added=["more/added.png"], changed=[changed], moved={before_move: "moved.png"}, removed=[gone]
     )
     assert built.skipped["file_name"].tolist() == ["broken.png"]
     familiar = [name for name in names if name not in (changed, gone, before_move)]
@@ -121,7 +120,7 @@ def test_without_a_working_copy_everything_is_decoded_again(built, folder):
 def test_a_folder_that_is_as_it_was_changes_nothing(built, folder):
     before = built.version
     changes = built.update()
-    assert (changes.added, changes.changed, changes.removed) == ([], [], [])
+    assert changes == Changes(added=[], changed=[], moved={}, removed=[])
     assert built.version == before
     os.utime(folder / built.file_names[0])  # another time, the same contents
     embeddings, layouts = np.array(built.embeddings), built.made_from("map")

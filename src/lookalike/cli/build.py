@@ -117,9 +117,9 @@ def update(
 ) -> None:
     """Brings a library up to date with its folder.
 
-    What was added or changed comes in, what was removed goes. The model, the clusters with their names, and the map
-    stay; a new image goes amid those that it is nearest to. Killed at any moment, the library is as it was before. To
-    learn from the new images too, build again.
+    What was added or changed comes in, what was removed goes, what was moved is known by its contents. The model, the
+    clusters with their names, and the map stay; a new image goes amid those that it is nearest to. Killed at any
+    moment, the library is as it was before. To learn from the new images too, build again.
     """
     start = time.monotonic()
     with progress_bars() as progress:
@@ -190,7 +190,8 @@ def warn(stages: dict[str, Any]) -> None:
 
 
 def _updated(result: dict[str, Any]) -> str:
-    changes = [(what, _named(result[what])) for what in ("added", "changed", "removed")]
+    names = result | {"moved": [f"{old} → {new}" for old, new in result["moved"].items()]}
+    changes = [(what, _named(names[what])) for what in ("added", "changed", "moved", "removed")]
     counts = [(what, f"{result[what]:,}") for what in ("images", "skipped")]
     return facts([("library", readable(result["library"])), *changes, *counts, ("seconds", f"{result['seconds']:.1f}")])
 

@@ -17,9 +17,10 @@ def open_regular(path: bytes | str | os.PathLike[str]) -> int:
     regular file, and `OSError` as `os.open` does.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise ImageError("not a regular file")
+        raise ImageError("a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file")
     return descriptor
 
 

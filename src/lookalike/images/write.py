@@ -60,7 +60,7 @@ def write_image(pixels: NDArray[np.uint8], path: str | os.PathLike[str]) -> None
     target = Path(path)
     name = _FORMATS.get(target.suffix.lower())
     if name is None:
-        raise SettingError(f"{target} ends in {target.suffix!r}; expected one of {', '.join(_FORMATS)}.")
+        raise SettingError(f"{target} ends in {target.suffix or 'nothing'}; expected one of {', '.join(_FORMATS)}.")
     data = _encoded(_image(pixels), name, **({} if name == "PNG" else {"quality": 90}))
     try:
         _write_whole(data, target)

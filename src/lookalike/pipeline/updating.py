@@ -31,10 +31,13 @@ COMPARED = 200
 
 @dataclass(frozen=True)
 class Changes:
-    """What an update found in the folder, by the names of images: new ones, those with other contents, those gone."""
+    """What an update found in the folder, by the names of images."""
 
     added: list[str]
     changed: list[str]
+    """Those whose files hold something else now."""
+    moved: dict[str, str]
+    """Old names to new ones, of files that hold what the old ones held; of several the first is the moved one."""
     removed: list[str]
 
 
@@ -71,10 +74,17 @@ def _settled(files: LibraryFolder) -> tuple[Settings, int]:
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:
     old, new = (dict(zip(table["file_name"], table["content_hash"], strict=True)) for table in (before, after))
+    came: dict[str, list[str]] = {}
+    for name in reversed([name for name in new if name not in old]):
+        came.setdefault(new[name], []).append(name)
+    gone = [name for name in old if name not in new]
+    moved = {name: came[old[name]].pop() for name in gone if came.get(old[name])}
+    arrived = set(moved.values())
     return Changes(
-        added=[name for name in new if name not in old],
+        added=[name for name in new if name not in old and name not in arrived],
         changed=[name for name, content in new.items() if old.get(name, content) != content],
-        removed=[name for name in old if name not in new],
+        moved=moved,
+        removed=[name for name in gone if name not in moved],
     )
 
 

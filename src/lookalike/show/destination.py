@@ -35,7 +35,7 @@ def free_place(path: str | Path, folder: Path, endings: tuple[str, ...] = ()) ->
     """
     path = Path(path)
     if endings and path.suffix.lower() not in endings:
-        raise SettingError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(endings)}")
+        raise SettingError(f"{path} ends in {path.suffix or 'nothing'}; expected one of {', '.join(endings)}")
     if path.resolve().is_relative_to(folder.resolve()):
         raise SettingError(f"{path} lies in {folder}, whose pictures are never touched; choose another place")
     if not path.resolve().parent.is_dir():
