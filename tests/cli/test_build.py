@@ -136,12 +136,12 @@ def test_a_collapsed_posterior_is_a_warning(capsys, facts, says):
 
 def test_info_tells_people_and_programs_the_same(run, library, folder):
     told, document = run("info", library), run("info", library, "--json")
-    assert f"clusters = {len(lookalike.open(library).cluster_names)}\n" in told.out
+    assert f"clusters  {len(lookalike.open(library).cluster_names)} (kmeans on the" in told.out
     assert document.err == ""
     assert document.json["folder"] == str(folder)
     assert document.json["finished"] is True
     assert document.json["stages"]["images"]["skipped"] == 1
-    for text in [str(folder), "model = pixels", "skipped = 1", "seconds  "]:
+    for text in [str(folder), "model     pixels\n", "1 skipped (--skipped tells why)", "seconds  "]:
         assert text in told.out
 
 
@@ -224,7 +224,35 @@ def test_build_and_cluster_read_no_embeddings_for_a_name(run, own_library, folde
 
 def test_info_tells_the_versions(run, library):
     versions = run("info", library, "--json").json["versions"]
-    assert f"torch = {versions['torch']}" in run("info", library).out
+    assert f"torch {versions['torch']}" in run("info", library).out
+
+
+def test_info_says_what_is_not_as_usual(library, monkeypatch, run):
+    result = lookalike.open(library).info()
+    stages = result["stages"]
+    stages["index"] |= {"kind": "cells", "probes": 16, "recall_at_10": 0.9951, "averaged": False}
+    stages["map"] |= {"projection": "umap", "fitted_on": 20}
+    stages["layout-grid"] = {}
+    stages["clusters"] |= {"space": "manifold", "kept": [2, 5]}
+    stages["manifold"] = {"fitted_on": 20}
+    stages["embeddings"] = {"came_later": 3}
+    stages["model"] |= {"capped": True, "ignore": [], "source_hash": "0a1b"}
+    result["settings"] |= {"model_settings": {"starter": False, "outline": 0.5}, "minutes": 0.5}
+    result["finished"] = False
+    monkeypatch.setattr(lookalike.Library, "info", lambda _: result)
+    told = " ".join(run("info", library).out.split())
+    for text in [
+        "unfinished run `lookalike build` again",
+        "48, 3 came after the model had been trained, 1 skipped",
+        "pixels, from scratch",
+        "ended by the clock",
+        "outline=0.5, ignore=none, minutes=0.5, random_state=0, source_hash=0a1b",
+        "in 16 cells, where 0.9951 of the ten nearest are found, not averaged",
+        "on the manifold, fitted on 20 of 48 images",
+        "as edited by hand: 2, 5",
+        "umap, fitted on 20 of 48 images grid",
+    ]:
+        assert text in told, told
 
 
 def test_update_says_what_has_changed(run, folder, tmp_path):

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lookalike.cli import arrange, build, compare, demo, export, find, likeness, pictures, serve
+from lookalike.cli import arrange, build, compare, demo, export, find, info, likeness, pictures, serve
 from lookalike.cli.app import app, run
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "demo",
     "export",
     "find",
+    "info",
     "likeness",
     "main",
     "pictures",

@@ -1,4 +1,4 @@
-"""``build`` makes a library, ``info`` tells what is in one."""
+"""``build`` makes a library, ``update`` brings one up to date."""
 
 import shlex
 import time
@@ -27,7 +27,7 @@ from lookalike.cli.options import (
     given,
     listed,
 )
-from lookalike.cli.printing import answer, facts, note, readable, seconds, table, tell_why_not_as_many
+from lookalike.cli.printing import answer, facts, note, readable, seconds, tell_why_not_as_many
 from lookalike.cli.progress import progress_bars
 from lookalike.errors import LibraryError
 
@@ -139,25 +139,6 @@ def update(
     answer(result, as_json, _updated)
 
 
-@app.command()
-def info(
-    library: LibraryPath,
-    *,
-    skipped: Annotated[bool, typer.Option("--skipped", help="List every skipped file with the reason.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Tells what is in a library.
-
-    Settings, versions, counts, seconds, and the skipped files with their reasons.
-    """
-    opened = lookalike.open(library)
-    result = opened.info()
-    if skipped:
-        result["skipped"] = opened.skipped.to_dict("records")
-    n_clusters = len(opened.cluster_names) if "clusters" in result["stages"] else 0
-    answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _info(found, n_clusters))
-
-
 def _of_model(
     ignore: dict[str, Any] | None, from_scratch: bool | None, folder: Path, output: Path | None, model: str | None
 ) -> dict[str, Any] | None:
@@ -241,31 +222,3 @@ def _next(library: "lookalike.Library", place: str) -> str:
             f"lookalike report {place}",
         ]
     )
-
-
-def _skipped(skipped: list[dict[str, str]]) -> str:
-    if not skipped:
-        return "nothing was skipped"
-    return table(["file_name", "reason"], ([row["file_name"], row["reason"]] for row in skipped), left=["file_name"])
-
-
-def _info(result: dict[str, Any], n_clusters: int) -> str:
-    entries = {key: value for key, value in result.items() if key not in {"settings", "seconds", "versions", "stages"}}
-    settings = {key: value for key, value in result["settings"].items() if value not in (None, {})}
-    lines = [(key, readable(str(value))) for key, value in entries.items()]
-    for name, known in [("settings", settings), ("versions", result["versions"])]:
-        lines.append((name, "\n".join(f"{key} = {readable(str(value))}" for key, value in known.items())))
-    shown = {stage: {key: value for key, value in of.items() if _fits(value)} for stage, of in result["stages"].items()}
-    if n_clusters:
-        shown["clusters"] = {"clusters": n_clusters, **shown["clusters"]}
-    lines += [
-        (stage, "\n".join(f"{key} = {readable(str(value))}" for key, value in noted.items()))
-        for stage, noted in shown.items()
-        if noted
-    ]
-    return facts([*lines, ("seconds", seconds(result["seconds"]))])
-
-
-def _fits(value: Any) -> bool:
-    """Whether a fact can be read on one line; names, curves and edits are in --json."""
-    return not isinstance(value, dict) and len(str(value)) <= 60
