@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -101,10 +101,7 @@ def link_images(library: Library, rows: np.ndarray, target: Path) -> int:
     plan = pd.DataFrame(
         {"source": [str(sources[row]) for row in rows], "destination": [str(target / n) for n in names]}
     )
-    if gone := [source for source in plan["source"] if not os.path.isfile(source)]:
-        raise FolderError(
-            f"of the pictures {len(gone)} are gone, first {gone[0]}; bring them back, or update the library"
-        )
+    _check_there(plan["source"])
     _fill(target, plan, "link")
     return len(plan)
 
@@ -144,10 +141,7 @@ def _write(table: pd.DataFrame, ending: str, target: Path | BytesIO) -> None:
 def _plan(library: Library, target: Path) -> pd.DataFrame:
     """Where each picture goes. A name that is taken, whatever its case, gets a number."""
     sources, names, clusters = library.paths, library.cluster_names, library.clusters
-    if gone := [source for source in sources if not source.is_file()]:
-        raise FolderError(
-            f"of the pictures {len(gone)} are gone, first {gone[0]}; bring them back, or update the library"
-        )
+    _check_there(sources)
     taken: set[str] = set()
     folders = {-1: _unique("none", "", taken)}
     for number in sorted(names):
@@ -159,6 +153,13 @@ def _plan(library: Library, target: Path) -> pd.DataFrame:
         name = _unique(stem, _ending(ending), used[int(number)])
         destinations.append(str(target / folders[int(number)] / name))
     return pd.DataFrame({"source": [str(source) for source in sources], "destination": destinations})
+
+
+def _check_there(sources: Iterable[str | Path]) -> None:
+    if gone := [source for source in sources if not os.path.isfile(source)]:
+        raise FolderError(
+            f"of the pictures {len(gone):,} are gone, first {gone[0]}; put them back, or run `lookalike update`"
+        )
 
 
 def _unique(stem: str, ending: str, taken: set[str]) -> str:
