@@ -75,7 +75,7 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     for outline in OUTLINES:
         yield f"sight with outline {outline}", partial(sight, DEFAULT, outline=outline)
     for times in PALETTES:
-        yield f"sight with palette x{times:g}", partial(sight, DEFAULT, palette=times)
+        yield f"sight with palette x{times:g}", partial(sight, DEFAULT, times=times)
     yield "sight, ignore=none", partial(seen, squashed, (), DEFAULT)
     for more in ("rotation", "color"):
         yield f"sight, {more} ignored too", partial(seen, squashed, (*IGNORED, more), DEFAULT)
@@ -137,14 +137,14 @@ def seen(
     without: str = "",
     rounds: int = ROUNDS,
     outline: float = 0.0,
-    palette: float | None = None,
+    times: float | None = None,
 ) -> np.ndarray:
-    """Embeddings of sight alone, maybe with a descriptor of no weight, with the outline, or the palette so heavy."""
+    """Embeddings of sight alone, maybe with a descriptor of no weight, the outline, or a multiple of the palette."""
     torch.manual_seed(0)
-    sight = Sight(128, 64, ignore, neighbors)
-    if without:
+    sight = Sight(128, 64, ignore, neighbors, starter=without != "starter")
+    if without in sight.parts:
         sight.parts[without] = (1, 0.0)
-    forced = {} if palette is None else {"HEAVIER": palette, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0}
+    forced = {} if times is None else {"HEAVIER": times, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0}
     with mock.patch.multiple(module, ROUNDS=rounds, **forced):
         sight.prepare(images)
     codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()

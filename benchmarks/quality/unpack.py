@@ -72,7 +72,7 @@ def merged(folder: Path, pattern: str, out: Path, kind_at: int) -> None:
         label = parts.pop(kind_at)
         (out / label).mkdir(parents=True, exist_ok=True)
         if not path.name.startswith(ALTERED):
-            shutil.copyfile(path, out / label / "-".join(parts))
+            shutil.copyfile(path, out / label / "-".join(parts if kind_at >= 0 else parts[-2:]))
 
 
 def read(path: Path, header: int) -> np.ndarray:

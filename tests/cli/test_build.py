@@ -141,7 +141,7 @@ def test_info_tells_people_and_programs_the_same(run, library, folder):
     assert document.json["folder"] == str(folder)
     assert document.json["finished"] is True
     assert document.json["stages"]["images"]["skipped"] == 1
-    for text in [str(folder), "model     pixels\n", "1 skipped (--skipped tells why)", "seconds  "]:
+    for text in [str(folder), "model     pixels, ", "1 skipped (--skipped tells why)", "seconds  "]:
         assert text in told.out
 
 
@@ -232,27 +232,37 @@ def test_info_says_what_is_not_as_usual(library, monkeypatch, run):
     stages = result["stages"]
     stages["index"] |= {"kind": "cells", "probes": 16, "recall_at_10": 0.9951, "averaged": False}
     stages["map"] |= {"projection": "umap", "fitted_on": 20}
-    stages["layout-grid"] = {}
-    stages["clusters"] |= {"space": "manifold", "kept": [2, 5]}
+    stages["clusters"] |= {"space": "manifold\x07"}
     stages["manifold"] = {"fitted_on": 20}
     stages["embeddings"] = {"came_later": 3}
-    stages["model"] |= {"capped": True, "ignore": [], "source_hash": "0a1b"}
-    result["settings"] |= {"model_settings": {"starter": False, "outline": 0.5}, "minutes": 0.5}
+    stages["model"] |= {"steps": 3, "capped": True, "ignore": [], "source_hash": "0a1b"}
+    del stages["model"]["fit"]
+    result["settings"] |= {"model_settings": {"starter": False, "ignore": []}, "random_state": 1234567}
     result["finished"] = False
     monkeypatch.setattr(lookalike.Library, "info", lambda _: result)
     told = " ".join(run("info", library).out.split())
     for text in [
         "unfinished run `lookalike build` again",
         "48, 3 came after the model had been trained, 1 skipped",
-        "pixels, from scratch",
-        "ended by the clock",
-        "outline=0.5, ignore=none, minutes=0.5, random_state=0, source_hash=0a1b",
+        "ended by the clock mirror images told apart, as the folder says source_hash 0a1b",
+        "random_state=1234567",
+        "starter=False, ignore=none",
         "in 16 cells, where 0.9951 of the ten nearest are found, not averaged",
-        "on the manifold, fitted on 20 of 48 images",
-        "as edited by hand: 2, 5",
-        "umap, fitted on 20 of 48 images grid",
+        "on the manifold\\x07",
+        "umap, fitted on 20 of 48 images",
     ]:
         assert text in told, told
+
+
+def test_info_tells_what_was_edited_and_survives_a_missing_fact(run, own_library, monkeypatch):
+    assert "edited" not in run("info", own_library).out
+    lookalike.open(own_library).rename(1, "hand")
+    assert "as edited by hand: 1\n" in run("info", own_library).out
+    result = lookalike.open(own_library).info()
+    for stage in ("model", "index", "map", "clusters"):
+        result["stages"][stage] = {"name": "x"}
+    monkeypatch.setattr(lookalike.Library, "info", lambda _: result)
+    assert run("info", own_library).code == 0
 
 
 def test_update_says_what_has_changed(run, folder, tmp_path):

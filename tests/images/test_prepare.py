@@ -83,7 +83,7 @@ def test_settings_are_checked(photo, size, fit, match):
 def test_errors_name_the_file(tmp_path):
     with pytest.raises(ImageError, match=r"gone\.jpg: the file is not there"):
         load(tmp_path / "gone.jpg", size=8)
-    with pytest.raises(ImageError, match=r"a folder, not a file|not a regular file"):
+    with pytest.raises(ImageError, match="a folder, not a file"):
         load(tmp_path, size=8)
     (tmp_path / "text.jpg").write_text("words")
     with pytest.raises(ImageError, match=r"text\.jpg: not a picture"):

@@ -1,6 +1,6 @@
 """``info`` tells what is in a library."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,9 +11,6 @@ from lookalike.cli.options import AsJson, LibraryPath
 from lookalike.cli.printing import answer, facts, readable, seconds, table
 
 Stages = Mapping[str, Mapping[str, Any]]
-LAYOUT = "layout-"
-"""How the names of stages begin that hold layouts beside the map."""
-ASKED = ("epochs", "minutes", "random_state")
 
 
 @app.command()
@@ -25,15 +22,14 @@ def info(
 ) -> None:
     """Tells what is in a library.
 
-    Images, model, search, clusters, maps, seconds and versions; --json has every setting and fact that the library
-    holds; --skipped the skipped files with their reasons.
+    Images, model, search, clusters, map, settings, seconds and versions; --json has all that the library notes of
+    itself; --skipped the skipped files with their reasons.
     """
     opened = lookalike.open(library)
     result = opened.info()
     if skipped:
         result["skipped"] = opened.skipped.to_dict("records")
-    n_clusters = len(opened.cluster_names) if "clusters" in result["stages"] else 0
-    answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _told(found, n_clusters))
+    answer(result, as_json, lambda found: _skipped(found["skipped"]) if skipped else _told(found, opened))
 
 
 def _skipped(skipped: list[dict[str, str]]) -> str:
@@ -42,75 +38,88 @@ def _skipped(skipped: list[dict[str, str]]) -> str:
     return table(["file_name", "reason"], ([row["file_name"], row["reason"]] for row in skipped), left=["file_name"])
 
 
-def _told(result: dict[str, Any], n_clusters: int) -> str:
-    stages, settings = result["stages"], result["settings"]
-    lines = [(key, readable(str(result[key]))) for key in ("library", "folder", "created")]
+def _told(result: dict[str, Any], library: "lookalike.Library") -> str:
+    stages, told = result["stages"], {key: str(result[key]) for key in ("library", "folder", "created")}
     if not result["finished"]:
-        lines.append(("unfinished", "run `lookalike build` again, and it goes on"))
-    if "images" in stages:
-        lines.append(("images", _images(stages["images"], stages.get("embeddings", {}))))
-    if "model" in stages:
-        lines.append(("model", _model(stages["model"], settings)))
-    if "index" in stages:
-        lines.append(("search", _search(stages["index"])))
-    if n_clusters:
-        lines.append(("clusters", _clusters(stages, n_clusters)))
-    if "map" in stages:
-        lines.append(("maps", _maps(stages)))
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    return facts([*lines, ("seconds", seconds(result["seconds"])), ("versions", versions)])
+        told["unfinished"] = "run `lookalike build` again, and it goes on"
+    for stage, (name, tell) in TOLD.items():
+        if stage in stages:
+            told[name] = tell(stages)
+    if "clusters" in stages:
+        told["clusters"] = _clusters(stages, library)
+    told["settings"] = ", ".join(f"{name}={_setting(value)}" for name, value in _settings(result["settings"]).items())
+    told["seconds"] = seconds(result["seconds"])
+    told["versions"] = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return facts((name, "\n".join(map(readable, text.split("\n")))) for name, text in told.items() if text)
 
 
-def _images(noted: Mapping[str, Any], embedded: Mapping[str, Any]) -> str:
-    skipped = f"{noted['skipped']:,} skipped" + " (--skipped tells why)" * bool(noted["skipped"])
-    later = embedded.get("came_later", 0)
-    came = [f"{later:,} came after the model had been trained"] * bool(later)
-    return _joined([f"{noted['images']:,}", *came, skipped, f"{noted['other_files']:,} files of another kind"])
+def _images(stages: Stages) -> str:
+    noted, later = stages["images"], stages.get("embeddings", {}).get("came_later", 0)
+    parts = [f"{noted['images']:,}"]
+    if later:
+        parts.append(f"{later:,} came after the model had been trained")
+    parts.append(f"{noted['skipped']:,} skipped" + " (--skipped tells why)" * bool(noted["skipped"]))
+    if others := noted.get("other_files"):
+        parts.append(f"{others:,} other file{'s' * (others > 1)}")
+    return ", ".join(parts)
 
 
-def _model(noted: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    given = dict(settings.get("model_settings") or {})
-    scratch = ["from scratch"] * (given.pop("starter", True) is False)
-    size = f"{noted['dim']} numbers per image, which it sees at {noted['size']}x{noted['size']} pixels ({noted['fit']})"
-    steps = f"{noted.get('steps', 0):,} steps in {noted.get('seconds', 0):,.1f} s"
-    steps += ", ended by the clock" * bool(noted.get("capped"))
-    if noted.get("units"):
-        steps += f"; {noted['active_units']} of {noted['units']} units of the code are in use"
-    if "ignore" in noted:
-        given["ignore"] = ",".join(noted["ignore"]) or "none"
-    given |= {name: f"{settings[name]:g}" for name in ASKED if settings.get(name) is not None}
-    given |= {name: noted[name] for name in ("source_hash", "revision") if name in noted}
-    asked = _joined(f"{name}={value}" for name, value in given.items())
-    return "\n".join(readable(line) for line in (_joined([noted["name"], *scratch]), size, steps, asked))
-
-
-def _search(noted: Mapping[str, Any]) -> str:
-    kind = "exact"
-    if noted["kind"] != "exact":
-        kind = f"in {noted['probes']} cells, where {noted['recall_at_10']} of the ten nearest are found"
-    return _joined([kind, "averaged" if noted.get("averaged") else "not averaged"])
-
-
-def _clusters(stages: Stages, n_clusters: int) -> str:
-    noted = stages["clusters"]
-    chosen = ", chosen by modularity" * bool(noted.get("modularity"))
-    fitted = _fitted(stages, "manifold") if noted["space"] == "manifold" else ""
-    lines = [f"{n_clusters:,} ({noted['method']} on the {noted['space']}{fitted}{chosen})"]
-    if noted.get("kept"):
-        lines.append(f"as edited by hand: {_joined(map(str, noted['kept']))}")
+def _model(stages: Stages) -> str:
+    noted = stages["model"]
+    lines = [f"{noted['name']}, {noted.get('dim')} numbers per image"]
+    if noted.get("steps"):
+        seen = f"sees {noted.get('size')}x{noted.get('size')} pixels ({noted.get('fit', 'squash')}); "
+        ended = ", ended by the clock" * bool(noted.get("capped"))
+        lines.append(f"{seen}{noted['steps']:,} steps in {noted.get('seconds', 0):,.1f} s{ended}")
+    if "flip" not in noted.get("ignore", ["flip"]):
+        lines.append("mirror images told apart, as the folder says")
+    lines += [f"{name} {noted[name]}" for name in ("source_hash", "revision") if name in noted]
     return "\n".join(lines)
 
 
-def _maps(stages: Stages) -> str:
-    names = {stages["map"]["projection"]: "map", **{name[len(LAYOUT) :]: name for name in stages if LAYOUT in name}}
-    return "\n".join(name + _fitted(stages, stage) for name, stage in names.items())
+def _search(stages: Stages) -> str:
+    noted, kind = stages["index"], "exact"
+    if noted.get("recall_at_10") is not None:
+        kind = f"in {noted.get('probes')} cells, where {noted['recall_at_10']} of the ten nearest are found"
+    return f"{kind}, {'averaged' if noted.get('averaged') else 'not averaged'}"
+
+
+def _map(stages: Stages) -> str:
+    return str(stages["map"].get("projection")) + _fitted(stages, "map")
+
+
+def _clusters(stages: Stages, library: "lookalike.Library") -> str:
+    noted = stages["clusters"]
+    chosen = ", chosen by modularity" * bool(noted.get("modularity"))
+    fitted = _fitted(stages, "manifold") if noted.get("space") == "manifold" else ""
+    lines = [f"{len(library.cluster_names):,} ({noted.get('method')} on the {noted.get('space')}{fitted}{chosen})"]
+    if kept := sorted(library.kept_clusters):
+        lines.append(f"as edited by hand: {', '.join(map(str, kept))}")
+    return "\n".join(lines)
 
 
 def _fitted(stages: Stages, stage: str) -> str:
-    """On how many images, where it was not on all of them."""
+    """On how many images, where it was on fewer than there are."""
     fitted, there = stages.get(stage, {}).get("fitted_on"), stages["images"]["images"]
-    return "" if fitted in (None, there) else f", fitted on {fitted:,} of {there:,} images"
+    return f", fitted on {fitted:,} of {there:,} images" if fitted and fitted < there else ""
 
 
-def _joined(parts: Iterable[str]) -> str:
-    return ", ".join(parts)
+def _settings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for last, with the model's own settings amid the others."""
+    others = {name: value for name, value in asked.items() if name != "model_settings"}
+    return {
+        name: value for name, value in {**others, **(asked.get("model_settings") or {})}.items() if value is not None
+    }
+
+
+def _setting(value: Any) -> str:
+    return (",".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
+TOLD: dict[str, tuple[str, Callable[[Stages], str]]] = {
+    "images": ("images", _images),
+    "model": ("model", _model),
+    "index": ("search", _search),
+    "map": ("map", _map),
+}
+"""What is told of a stage that is there, and under which name."""

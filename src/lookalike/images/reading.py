@@ -8,6 +8,7 @@ from typing import IO
 from lookalike.errors import ImageError
 
 MAX_FILE_BYTES = 512 << 20
+A_FOLDER = "a folder, not a file"
 
 
 def open_regular(path: bytes | str | os.PathLike[str]) -> int:
@@ -20,7 +21,7 @@ def open_regular(path: bytes | str | os.PathLike[str]) -> int:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise ImageError("a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file")
+        raise ImageError(A_FOLDER if stat.S_ISDIR(mode) else "not a regular file")
     return descriptor
 
 
@@ -63,5 +64,5 @@ def _reason(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it"
     if isinstance(error, IsADirectoryError):
-        return "a folder, not a file"
+        return A_FOLDER
     return f"it could not be read: {error.strerror or error}"

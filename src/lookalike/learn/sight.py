@@ -9,7 +9,7 @@ the directions in which fine gradients vary most, as they are. It counts where t
 digits are, and not where they are not, as in scenes and textures: see `Sight.built_alike`.
 
 Colours tell fruit apart, and garments not at all: the palette counts by whether pictures that are neighbours without
-any colours have colours in common.
+the two descriptors of colours have colours in common.
 """
 
 from collections.abc import Collection
@@ -40,8 +40,8 @@ PARTS = {
 of the whole picture, what the starter sees in cells, mean colours in cells, and the colours of the whole picture."""
 IN_COLOUR = ("colour", "palette")
 TELLING = (0.38, 0.86)
-"""How alike neighbours that were found without colours are in their palettes, beside how alike the starter finds them
-(without it: fine gradients): up to the first share the palette has its usual weight, from the second on `HEAVIER`."""
+"""How alike neighbours that were found without `IN_COLOUR` are in their palettes, beside how alike the starter finds
+them (without it: fine gradients): up to the first the palette has its usual weight, from the second on `HEAVIER`."""
 HEAVIER = 5.0
 """Times its usual weight that the palette has where colours tell most."""
 COLOURLESS = 0.05
@@ -54,8 +54,9 @@ ALIKE = (0.86, 0.9)
 does not count, from the second on it counts in full."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
-FEWEST = 40
-"""Images of which it is asked whether they are built alike, at least: of fewer, each is every other's neighbour."""
+FEWEST = 100
+"""Images of which it is asked, at least, whether they are built alike and whether colours tell: of fewer, neighbours
+are hardly more alike than any two, and the answer is noise."""
 UNTOLD = 0.77
 """How much images count as built alike that are too few to ask, or are seen without the starter, which judges."""
 NEAREST = 10
@@ -114,18 +115,18 @@ class Sight(nn.Module):
         del described  # the largest of all that is in memory here
         again = [(self._describe(self._views(some)) - self.mean) @ reduction for some in torch.split(images, SOME)]
         changes = torch.cat(again) - points
-        if coloured and len(images) > FEWEST:
+        if coloured and len(images) >= FEWEST:
             weights = self._weights(points, changes)
             reduction, points, changes = reduction * weights, points * weights, changes * weights
-        directions, first, second = self._agreeing(points, changes)
+        directions, first, second = self._directions(points, changes)
         self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
         self.built_alike.fill_(UNTOLD)
-        if self.starter and len(images) > FEWEST:
+        if self.starter and len(images) >= FEWEST:
             self.built_alike.copy_(self._share_of_outline(points, first, second))
 
-    def _agreeing(self, points: Tensor, changes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _directions(self, points: Tensor, changes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Directions (k, dim) that agree, and the pairs of neighbours found for it: of points (m, k), and how each
         changes from one view to another."""
         views, directions = _unit(changes), torch.eye(points.shape[1], device=points.device)
@@ -139,18 +140,18 @@ class Sight(nn.Module):
         """What each of the components (k,) is multiplied by: those of the palette, by whether colours tell."""
         ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
         plain = torch.cat([torch.full((rank,), name not in IN_COLOUR) for name, rank in ranks.items()])
-        _, *pairs = self._agreeing(points[:, plain], changes[:, plain])
-        share = self._likeness("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
+        _, *pairs = self._directions(points[:, plain], changes[:, plain])
+        share = self._share("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
         weights = torch.ones_like(points[0])
         weights[-ranks["palette"] :] += torch.nan_to_num(share) * (HEAVIER - 1)
         return weights
 
     def _share_of_outline(self, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
         """How much of its weight the outline deserves, by neighbours in the directions that agree."""
-        share = self._likeness("fine", "starter", ALIKE, points, first, second)
+        share = self._share("fine", "starter", ALIKE, points, first, second)
         return torch.nan_to_num(share, nan=UNTOLD)
 
-    def _likeness(
+    def _share(
         self, part: str, judge: str, bounds: tuple[float, float], points: Tensor, first: Tensor, second: Tensor
     ) -> Tensor:
         """How alike pairs are in a descriptor beside how alike another finds them, 0 to 1 from the first bound to the

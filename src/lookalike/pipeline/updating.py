@@ -37,7 +37,7 @@ class Changes:
     changed: list[str]
     """Those whose files hold something else now."""
     moved: dict[str, str]
-    """Old names to new ones, of files that hold what the old ones held; of several the first is the moved one."""
+    """Old names to names that were not there before, of files that hold what the old ones held; one to one."""
     removed: list[str]
 
 

@@ -156,6 +156,7 @@ def _plan(library: Library, target: Path) -> pd.DataFrame:
 
 
 def _check_there(sources: Iterable[str | Path]) -> None:
+    """FolderError when pictures are gone."""
     if gone := [source for source in sources if not os.path.isfile(source)]:
         raise FolderError(
             f"of the pictures {len(gone):,} are gone, first {gone[0]}; put them back, or run `lookalike update`"
