@@ -1,4 +1,4 @@
-"""``build`` and ``info``."""
+"""``build``, ``update`` and ``info``."""
 
 import shutil
 

@@ -1,6 +1,6 @@
 """``info`` tells what is in a library."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -8,9 +8,12 @@ import typer
 import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, LibraryPath
-from lookalike.cli.printing import answer, facts, readable, seconds, table
+from lookalike.cli.printing import answer, clustered, facts, readable, seconds, table
 
 Stages = Mapping[str, Mapping[str, Any]]
+"""What each stage that was made noted of itself."""
+CALLED = {"index": "search"}
+"""What a stage is called here, where its own name is not for people."""
 
 
 @app.command()
@@ -42,9 +45,8 @@ def _told(result: dict[str, Any], library: "lookalike.Library") -> str:
     stages, told = result["stages"], {key: str(result[key]) for key in ("library", "folder", "created")}
     if not result["finished"]:
         told["unfinished"] = "run `lookalike build` again, and it goes on"
-    for stage, (name, tell) in TOLD.items():
-        if stage in stages:
-            told[name] = tell(stages)
+    tellers = {"images": _images, "model": _model, "index": _search, "map": _map}
+    told |= {CALLED.get(stage, stage): tell(stages) for stage, tell in tellers.items() if stage in stages}
     if "clusters" in stages:
         told["clusters"] = _clusters(stages, library)
     told["settings"] = ", ".join(f"{name}={_setting(value)}" for name, value in _settings(result["settings"]).items())
@@ -90,9 +92,8 @@ def _map(stages: Stages) -> str:
 
 def _clusters(stages: Stages, library: "lookalike.Library") -> str:
     noted = stages["clusters"]
-    chosen = ", chosen by modularity" * bool(noted.get("modularity"))
     fitted = _fitted(stages, "manifold") if noted.get("space") == "manifold" else ""
-    lines = [f"{len(library.cluster_names):,} ({noted.get('method')} on the {noted.get('space')}{fitted}{chosen})"]
+    lines = [clustered(len(library.cluster_names), noted, fitted)]
     if kept := sorted(library.kept_clusters):
         lines.append(f"as edited by hand: {', '.join(map(str, kept))}")
     return "\n".join(lines)
@@ -114,12 +115,3 @@ def _settings(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _setting(value: Any) -> str:
     return (",".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
-
-
-TOLD: dict[str, tuple[str, Callable[[Stages], str]]] = {
-    "images": ("images", _images),
-    "model": ("model", _model),
-    "index": ("search", _search),
-    "map": ("map", _map),
-}
-"""What is told of a stage that is there, and under which name."""

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -102,6 +102,12 @@ def chart(values: Sequence[float], names: Sequence[str]) -> str:
     return "\n".join(
         f"{name:>{width}}  {value:6.3f}  {bar}".rstrip() for name, value, bar in zip(names, values, bars, strict=True)
     )
+
+
+def clustered(n_clusters: int, noted: Mapping[str, Any], fitted: str = "") -> str:
+    """How many clusters and how they were found: ``29 (kmeans on the manifold, chosen by modularity)``."""
+    chosen = ", chosen by modularity" * bool(noted.get("modularity"))
+    return f"{n_clusters:,} ({noted.get('method')} on the {noted.get('space')}{fitted}{chosen})"
 
 
 def seconds(spent: dict[str, float]) -> str:

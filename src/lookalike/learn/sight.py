@@ -142,7 +142,7 @@ class Sight(nn.Module):
         plain = torch.cat([torch.full((rank,), name not in IN_COLOUR) for name, rank in ranks.items()])
         _, *pairs = self._directions(points[:, plain], changes[:, plain])
         share = self._share("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
-        weights = torch.ones_like(points[0])
+        weights = torch.ones_like(points[0])  # the palette comes last
         weights[-ranks["palette"] :] += torch.nan_to_num(share) * (HEAVIER - 1)
         return weights
 
