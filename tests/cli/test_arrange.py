@@ -82,6 +82,20 @@ def test_clusters_that_stay_are_told_where_the_number_is_another(run, own_librar
     assert (again.json["n_clusters"], again.err) == (1, "")
 
 
+def test_an_edit_says_what_it_did_above_the_clusters(run, own_library):
+    run("cluster", own_library, "-k", "auto")
+    renamed = run("cluster", own_library, "--rename", 0, "shoes")
+    assert renamed.out.startswith("renamed cluster 0 to 'shoes'\n\n")
+    assert "modularity" not in renamed.out
+    assert run("cluster", own_library, "--undo", "--json").json["did"] == "took back: renamed cluster 0 to 'shoes'"
+    assert "modularity" in run("cluster", own_library).out
+
+
+def test_more_clusters_than_images_are_not_blamed_on_edits(run, own_library):
+    run("cluster", own_library, "--rename", 0, "shoes")
+    assert run("cluster", own_library, "-k", 5000).err.startswith("5,000 clusters were asked for; there are ")
+
+
 def test_no_more_clusters_than_images_and_it_says_so(run, own_library):
     ended = run("cluster", own_library, "-k", 5000, "--json")
     assert len(ended.json["clusters"]) < 5000

@@ -144,6 +144,25 @@ def test_edits_survive_clustering_again_and_building_again(own, photos, quick):
     assert set(own.cluster_names.values()) == {f"cluster {number}" for number in range(4)}
 
 
+def test_what_was_released_is_sorted_anew_by_the_same_clustering(own):
+    own.cluster(n_clusters=4)
+    found = own.clusters.copy()
+    own.merge([0, 1]).release([0])
+    assert len(own.cluster_names) == 3
+    own.cluster(n_clusters=4)
+    np.testing.assert_array_equal(own.clusters, found)
+    assert own.edits == []
+
+
+def test_the_same_clustering_without_edits_finds_nothing_to_do(own, monkeypatch):
+    own.cluster(n_clusters=4)
+    own.rename(0, "mine").undo()
+    with monkeypatch.context() as patched:
+        patched.delattr(lookalike.organize, "cluster")
+        own.cluster(n_clusters=4)
+    assert len(own.cluster_names) == 4
+
+
 def test_the_images_that_are_free_are_sorted_as_many_ways_as_are_left(own):
     own.rename(0, "mine")
     own.cluster(n_clusters=1)

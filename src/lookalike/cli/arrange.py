@@ -61,11 +61,12 @@ def cluster(
         progress("cluster", 0, 0)
         clustered = lookalike.open(library)
         if rename or merge or split or release or undo:
-            _edit(clustered, rename, merge, split, release)
+            did = _edit(clustered, rename, merge, split, release)
         else:
+            did = None
             clustered.cluster(progress=progress, **settings)
     tell_why_not_as_many(n_clusters, clustered)
-    answer(_clusters(clustered), as_json, _clusters_text)
+    answer({**({"did": did} if did else {}), **_clusters(clustered)}, as_json, _clusters_text)
 
 
 @app.command("map")
@@ -109,8 +110,8 @@ def _edit(
     merge: list[int] | None,
     split: tuple[int, int] | None,
     release: list[int] | None,
-) -> None:
-    """The edit that was asked for; without any the last one is taken back."""
+) -> str:
+    """Makes the edit that was asked for, or without any takes the last one back; what was done."""
     if rename:
         library.rename(*rename)
     elif merge:
@@ -120,7 +121,8 @@ def _edit(
     elif release:
         library.release(release)
     else:
-        library.undo()
+        return f"took back: {library.undo()}"
+    return library.edits[-1]
 
 
 def _clusters(library: "lookalike.Library") -> dict[str, Any]:
@@ -152,7 +154,9 @@ def _clusters_text(result: dict[str, Any]) -> str:
     if result["none"]:
         rows.append(["none", "", result["none"], ""])
     parts = [table(["cluster", "name", "images", "typical images"], rows, left=["name"])]
-    if curve := result["modularity"]:
+    if did := result.get("did"):
+        parts.insert(0, readable(did))
+    elif curve := result["modularity"]:
         beside = f", beside the {curve['kept']} that were edited by hand" * bool(curve["kept"])
         parts.append(f"modularity by the number of clusters{beside}\n{_most(curve['k'], curve['modularity'])}")
         parts.append(chart(curve["modularity"], [str(k) for k in curve["k"]]))

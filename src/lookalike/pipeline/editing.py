@@ -8,11 +8,12 @@ for images that were moved in the folder, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lookalike import organize
 from lookalike.errors import LibraryError, SettingError
@@ -67,10 +68,17 @@ class Clustering:
 
 def current(files: LibraryFolder) -> Clustering:
     """The clusters of a library as they were found, or as edits have left them since."""
-    if _is_edited(files):
-        clusters, facts = files.columns("edits", STAGE)["cluster"], files.facts(STAGE)
-    else:
-        clusters, facts = files.array("clusters", "clusters"), files.facts("clusters")  # reading may refresh the facts
+    if not _is_edited(files):
+        return _found(files)
+    return _clustering(files.columns("edits", STAGE)["cluster"], files.facts(STAGE))
+
+
+def _found(files: LibraryFolder) -> Clustering:
+    clusters = files.array("clusters", "clusters")  # reading may refresh the facts
+    return _clustering(clusters, files.facts("clusters"))
+
+
+def _clustering(clusters: ArrayLike, facts: Mapping[str, Any]) -> Clustering:
     names = {int(number): str(name) for number, name in facts["names"].items()}
     return Clustering(np.array(clusters, np.int32), names, frozenset(map(int, facts.get("kept", ()))))
 
@@ -195,11 +203,13 @@ def around(kept: Clustering, found: np.ndarray) -> Clustering:
     return Clustering(clusters, dict(sorted(names.items())), kept.kept)
 
 
-def follow(files: LibraryFolder) -> None:
-    """Writes down who is in the kept clusters after they were clustered around. Call it inside ``writing``."""
-    if files.has(STAGE) and not _is_edited(files):
-        if current(files).kept:
-            _commit(files, current(files), [], _no_undo())
+def follow(files: LibraryFolder, *, anew: bool = False) -> None:
+    """Writes down who is in the kept clusters after they were clustered around; if ``anew``, also where nothing but
+    edits had changed. Call it inside ``writing``."""
+    if files.has(STAGE) and (anew or not _is_edited(files)):
+        found = _found(files)
+        if found.kept:
+            _commit(files, found, [], _no_undo())
         else:
             files.forget(STAGE)
 

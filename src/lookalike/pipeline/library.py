@@ -60,12 +60,13 @@ class Library(Likeness, Editing):
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> Library:
         """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.
 
-        With none given the clusters stay as they are, once there are some. SettingError for any other setting, or a
-        value that cannot be; LibraryBusyError while another process writes.
+        With none given, once there are some, or the same as before and nothing edited by hand since, the clusters stay
+        as they are. SettingError for any other setting, or a value that cannot be; LibraryBusyError while another
+        process writes.
         """
         if unknown := set(settings) - {"n_clusters", "method", "space"}:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")
-        return self._redo("clusters", settings, progress)
+        return self._redo("clusters", settings, progress, anew=True)
 
     def map(self, projection: str | None = None, *, progress: Progress | None = None) -> Library:
         """Lays the map out again: ``tsne``, ``umap`` or ``pca``; None leaves it as it is, once there is one."""
@@ -156,7 +157,7 @@ class Library(Likeness, Editing):
         self._forget(*(HELD if other & set(ROOTS) else EDITED), *(INDEXED if "index" in other else ()))
         return self
 
-    def _redo(self, stage: str, given: dict[str, Any], progress: Progress | None) -> Library:
+    def _redo(self, stage: str, given: dict[str, Any], progress: Progress | None, **how: bool) -> Library:
         if not given and self._files.has(stage):
             return self
         try:
@@ -164,7 +165,7 @@ class Library(Likeness, Editing):
                 chosen = Settings.merged(self._files.header.get("settings", {}), given)
                 if not self._files.has("embeddings"):
                     raise LibraryError(f"{self.path} has no embeddings yet; run `lookalike build` to the end first")
-                getattr(Stages(self._files, chosen, device=self._device, progress=progress), stage)()
+                getattr(Stages(self._files, chosen, device=self._device, progress=progress), stage)(**how)
                 self._files.note(settings=chosen.as_dict())
         finally:
             self._forget(*HELD)

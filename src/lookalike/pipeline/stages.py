@@ -206,8 +206,9 @@ class Stages:
 
         self._run("manifold", fingerprint(self._upstream("embeddings"), self.settings.random_state), make)
 
-    def clusters(self) -> None:
-        """Sorts the images into clusters, of a number given or chosen, around those that were edited by hand."""
+    def clusters(self, *, anew: bool = False) -> None:
+        """Sorts the images into clusters, of a number given or chosen, around those that were edited by hand; if
+        ``anew``, also where nothing but such edits has changed."""
         chosen = self.settings
         if chosen.space == "manifold":
             self.manifold()
@@ -233,8 +234,9 @@ class Stages:
             facts["names"] = {str(number): name for number, name in all_of_them.names.items()}
             return {"clusters": all_of_them.clusters}, facts
 
-        self._run("clusters", made_from, make)
-        editing.follow(self.files)
+        anew = anew and bool(editing.steps(self.files))
+        self._run("clusters", made_from, make, anew=anew)
+        editing.follow(self.files, anew=anew)
 
     def indexed(self, embeddings: np.ndarray, known: indexing.Found | None = None) -> Made:
         """What the stage ``index`` keeps of these embeddings, whose neighbours may be ``known`` already."""
@@ -365,8 +367,8 @@ class Stages:
     def _upstream(self, stage: str) -> str:
         return fingerprint(stage, self.files.made_from(stage))
 
-    def _run(self, stage: str, made_from: str, make: Callable[[], Made]) -> None:
-        if self.files.has(stage, made_from):
+    def _run(self, stage: str, made_from: str, make: Callable[[], Made], *, anew: bool = False) -> None:
+        if not anew and self.files.has(stage, made_from):
             return
         start = time.monotonic()
         contents, facts = make()
