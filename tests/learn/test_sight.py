@@ -5,6 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from lookalike.learn import sight as sight_module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
@@ -235,8 +236,28 @@ def test_colours_count_more_where_neighbours_without_them_have_them_in_common(st
 
 def test_of_grey_pictures_the_palette_counts_as_always(monkeypatch):
     pictures = arranged(100, torch.Generator().manual_seed(0)).mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    monkeypatch.setattr(Sight, "_weights", lambda *_: pytest.fail("was asked what colours tell"))
+    asked = []
+    monkeypatch.setattr(Sight, "_share", lambda _, part, *__: asked.append(part) or torch.tensor(1.0))
     Sight(32, 64, IGNORED, 0.6).prepare(pictures)
+    assert asked == ["fine"]
+    Sight(32, 64, IGNORED, 0.6, starter=False).prepare(pictures)
+    assert asked == ["fine"]
+
+
+@pytest.mark.parametrize(("draw", "counts"), [(arranged, False), (woven, True)])
+def test_motifs_count_where_pictures_are_not_built_alike(draw, counts, monkeypatch):
+    pictures = draw(120, torch.Generator().manual_seed(0))
+
+    def directions(weight):
+        monkeypatch.setitem(sight_module.PARTS, "motifs", (256, weight))
+        torch.manual_seed(0)
+        sight = Sight(32, 64, IGNORED, 0.6)
+        sight.prepare(pictures)
+        return sight(pictures)[:, :32]
+
+    with_and_without = (functional.normalize(directions(weight)) for weight in (3.1, 0.01))
+    one, other = (points @ points.T for points in with_and_without)
+    assert ((one - other).abs().max() > 0.1) == counts
 
 
 def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):

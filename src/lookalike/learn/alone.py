@@ -21,6 +21,7 @@ from lookalike.learn.measures import (
     CLIP,
     COLOUR_CELLS,
     CONVOLUTIONS,
+    DIRECTIONS,
     FAINT,
     FLOOR,
     GRIDS,
@@ -30,6 +31,7 @@ from lookalike.learn.measures import (
     PALETTE,
     SEEN,
     SIDE,
+    SOFT,
     STARTER_CELLS,
     SURE,
     TOGETHER,
@@ -89,7 +91,7 @@ class Alone:
         parts += [_patches(image, self.weights, mirrored), _texture(image, mirrored)]
         if "sight.starter.bias0" in self.weights:
             seen = image if in_colour else np.broadcast_to(image.mean(0), image.shape)
-            parts.append(_started(seen, self.weights, mirrored))
+            parts += _started(seen, self.weights, mirrored)
         parts += [_colours(image, mirrored), _palette(image)] if in_colour else []
         found: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
         return found
@@ -205,8 +207,7 @@ def _patches(image: np.ndarray, weights: Weights, mirrored: bool) -> np.ndarray:
     if mirrored:
         turned = words.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(words.shape)
         described = described + _in_cells(white @ turned.T, mirrored=True)
-    roots: np.ndarray = np.sqrt(described)
-    return roots / np.float32(max(float(np.linalg.norm(roots)), 1e-12))
+    return _unit(np.sqrt(described))
 
 
 def _in_cells(cosines: np.ndarray, *, mirrored: bool = False) -> np.ndarray:
@@ -245,22 +246,40 @@ def _bands(image: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> np.ndarray:
-    """What `starter.Starter` gives of an image (3, s, s): (n_features,)."""
+def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> list[np.ndarray]:
+    """What `starter.Starter` and `motifs.Motifs` give of an image (3, s, s): (n_features,) each."""
     image = _averaged(image, SEEN) if image.shape[-1] > SEEN else image
-    seen = _started_once(image, weights)
-    return (seen + _started_once(image[:, :, ::-1], weights)) / 2 if mirrored else seen
+    ways = [_maps(way, weights) for way in ((image, image[:, :, ::-1]) if mirrored else (image,))]
+    cells = [_unit(np.sqrt(_averaged(maps[-1], STARTER_CELLS).ravel())) for maps in ways]
+    motifs = [np.concatenate([_motifs(x, depth, weights) for depth, x in enumerate(maps)]) for maps in ways]
+    return [np.mean(cells, axis=0), np.mean(motifs, axis=0)]
 
 
-def _started_once(image: np.ndarray, weights: Weights) -> np.ndarray:
+def _maps(image: np.ndarray, weights: Weights) -> list[np.ndarray]:
     x = begun = 2 * image - 1
+    ended = []
     for number, layer in enumerate(CONVOLUTIONS):
         begun = x if layer.begins else begun
         kernel, bias = (weights[f"sight.starter.{of}{number}"] for of in ("weight", "bias"))
         x = _convolved(x, kernel, bias, layer.stride)
         x = (x + begun if layer.ends else x).clip(0)
-    roots: np.ndarray = np.sqrt(_averaged(x, STARTER_CELLS).ravel())
-    return roots / np.float32(max(float(np.linalg.norm(roots)), 1e-12))
+        ended += [x] * layer.ends
+    return ended
+
+
+def _motifs(x: np.ndarray, depth: int, weights: Weights) -> np.ndarray:
+    mean, matrix, words, spread = (weights[f"sight.motifs.{of}{depth}"] for of in ("mean", "matrix", "words", "spread"))
+    points = (x.reshape(len(x), -1).T - mean) @ matrix
+    nearness = (2 * points @ words.T - (words**2).sum(1)) / (np.float32(SOFT * DIRECTIONS) * spread)
+    shares = np.exp(nearness - nearness.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    differences = shares.T @ points - shares.sum(0)[:, None] * words
+    differences = (differences / np.linalg.norm(differences, axis=1, keepdims=True).clip(1e-12)).ravel()
+    return _unit(np.sign(differences) * np.sqrt(np.abs(differences)))
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.float32(max(float(np.linalg.norm(x)), 1e-12))
 
 
 def _colours(image: np.ndarray, mirrored: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What describes pictures: in batches by `descriptor`, `patches`, `texture`, `starter`, one by one by `alone`."""
+"""What describes pictures: in batches by `descriptor`, `patches`, `texture`, `starter`, `motifs`, alone by `alone`."""
 
 from functools import cache
 from math import pi
@@ -65,6 +65,14 @@ CONVOLUTIONS = (
     Convolution(128, 1, ends=True),
 )
 """The starter's layers; the pictures' three channels come before them."""
+DEPTHS = tuple(layer.channels for layer in CONVOLUTIONS if layer.ends)
+"""Channels where its motifs are looked for: where a shortcut ends."""
+MOTIFS = 64
+"""Words that what it sees at a place is compared with; more tell finer things apart, and cost in proportion."""
+DIRECTIONS = 64
+"""Principal directions of its channels in which that is done."""
+SOFT = 0.1
+"""How softly a place is shared out among words, in mean squared lengths: 0 would give it to the nearest."""
 
 
 def looked_at(size: int) -> int:

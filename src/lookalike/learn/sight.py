@@ -6,7 +6,8 @@ discriminant analysis (Fisher, 1936) in which each image, and each pair of neigh
 
 What agrees tells single things apart; kinds of things have more in common than that. So the *outline* stands beside it:
 the directions in which fine gradients vary most, as they are. It counts where things are laid out alike, as garments or
-digits are, and not where they are not, as in scenes and textures: see `Sight.built_alike`.
+digits are, and not where they are not, as in scenes and textures: see `Sight.built_alike`. There *motifs* count
+instead: what the starter sees, wherever it is.
 
 Colours tell fruit apart, and garments not at all: the palette counts by whether pictures that are neighbours without
 the two descriptors of colours have colours in common.
@@ -22,6 +23,7 @@ from torch.nn import functional
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import in_parallel, in_unit
 from lookalike.learn.measures import COLOUR_CELLS, PALETTE
+from lookalike.learn.motifs import Motifs
 from lookalike.learn.patches import Patches
 from lookalike.learn.starter import Starter
 from lookalike.learn.texture import N_TEXTURE, texture
@@ -33,11 +35,14 @@ PARTS = {
     "patches": (192, 1.1),
     "texture": (64, 0.7),
     "starter": (256, 1.6),
+    "motifs": (256, 3.1),
     "colour": (96, 0.5),
     "palette": (64, 0.3),
 }
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
-of the whole picture, what the starter sees in cells, mean colours in cells, and the colours of the whole picture."""
+of the whole picture, what the starter sees in cells, and wherever it is, mean colours in cells, and the colours of the
+whole picture. Motifs have their weight where pictures are not built alike, and none where they are."""
+OF_STARTER = ("starter", "motifs")
 IN_COLOUR = ("colour", "palette")
 TELLING = (0.38, 0.86)
 """How alike neighbours that were found without `IN_COLOUR` are in their palettes, beside how alike the starter finds
@@ -49,9 +54,11 @@ COLOURLESS = 0.05
 lightness, and that tells nothing about colours."""
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
-ALIKE = (0.86, 0.9)
+ALIKE = (0.88, 0.92)
 """How alike neighbours are in the outline, beside how alike the starter finds them: up to the first share the outline
-does not count, from the second on it counts in full."""
+does not count and motifs do in full, from the second on the outline counts in full and motifs do not."""
+JUDGES = (*IN_COLOUR, "motifs")
+"""What is asked about; neighbours that tell whether it counts are found without it."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
 FEWEST = 100
@@ -85,10 +92,11 @@ class Sight(nn.Module):
     def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float, *, starter: bool = True) -> None:
         super().__init__()
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
-        without = (IN_COLOUR if "color" in ignore else ()) + (() if starter else ("starter",))
+        without = (IN_COLOUR if "color" in ignore else ()) + (() if starter else OF_STARTER)
         self.parts = {name: part for name, part in PARTS.items() if name not in without}
         self.patches = Patches(size, mirrored="flip" in ignore)
         self.starter = Starter(mirrored="flip" in ignore) if starter else None
+        self.motifs = Motifs() if starter else None
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
         self.register_buffer("built_alike", torch.tensor(UNTOLD))
@@ -104,8 +112,9 @@ class Sight(nn.Module):
     def prepare(self, images: Tensor) -> None:
         """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero."""
         self.patches.prepare(images)
-        if self.starter:
+        if self.starter and self.motifs:
             self.starter.prepare()
+            self.motifs.prepare(images, self.starter)
         described = self._describe(images)  # (m, n)
         coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
@@ -115,41 +124,51 @@ class Sight(nn.Module):
         del described  # the largest of all that is in memory here
         again = [(self._describe(self._views(some)) - self.mean) @ reduction for some in torch.split(images, SOME)]
         changes = torch.cat(again) - points
-        if coloured and len(images) >= FEWEST:
-            weights = self._weights(points, changes)
-            reduction, points, changes = reduction * weights, points * weights, changes * weights
-        directions, first, second = self._directions(points, changes)
-        self.matrix.zero_()[:, : directions.shape[1]] = reduction @ directions
-        outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
-        self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
         self.built_alike.fill_(UNTOLD)
-        if self.starter and len(images) >= FEWEST:
-            self.built_alike.copy_(self._share_of_outline(points, first, second))
+        outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
+        weights = self._weights(points, changes, coloured)
+        counts = weights > 0
+        directions, *_ = self._directions(points * weights, changes * weights, counts)
+        self.matrix.zero_()[:, : directions.shape[1]] = (reduction * weights)[:, counts] @ directions
+        self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
 
-    def _directions(self, points: Tensor, changes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Directions (k, dim) that agree, and the pairs of neighbours found for it: of points (m, k), and how each
-        changes from one view to another."""
-        views, directions = _unit(changes), torch.eye(points.shape[1], device=points.device)
+    def _directions(self, points: Tensor, changes: Tensor, of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Directions (k, dim) that agree, and the pairs of neighbours found for it: of the columns ``of`` of points
+        (m, ·), and of how each changes from one view to another.
+
+        How motifs change is looked at for itself, as if it had nothing to do with how the rest does: so directions do
+        not play the one against the other, which holds for views and not for kinds.
+        """
+        changed, own = _unit(changes[:, of]), self._columns(("motifs",), len(points))[of]
+        views, points = [changed * ~own, changed * own], points[:, of]
+        directions = torch.eye(points.shape[1], device=points.device)
         for _ in range(ROUNDS if self.neighbors else 1):
             first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
             neighbors = self.neighbors * _unit(points[first] - points[second])
-            directions = _agreeing(points, [views, neighbors])[:, : self.dim]
+            directions = _agreeing(points, [*views, neighbors])[:, : self.dim]
         return directions, first, second
 
-    def _weights(self, points: Tensor, changes: Tensor) -> Tensor:
-        """What each of the components (k,) is multiplied by: those of the palette, by whether colours tell."""
-        ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
-        plain = torch.cat([torch.full((rank,), name not in IN_COLOUR) for name, rank in ranks.items()])
-        _, *pairs = self._directions(points[:, plain], changes[:, plain])
-        share = self._share("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
-        weights = torch.ones_like(points[0])  # the palette comes last
-        weights[-ranks["palette"] :] += torch.nan_to_num(share) * (HEAVIER - 1)
-        return weights
+    def _columns(self, names: Collection[str], n_images: int) -> Tensor:
+        """Which of the components (k,) are of these descriptors."""
+        ranks = zip(self.parts, self._ranks(n_images), strict=True)
+        return torch.cat([torch.full((rank,), name in names, device=self.mean.device) for name, rank in ranks])
 
-    def _share_of_outline(self, points: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """How much of its weight the outline deserves, by neighbours in the directions that agree."""
-        share = self._share("fine", "starter", ALIKE, points, first, second)
-        return torch.nan_to_num(share, nan=UNTOLD)
+    def _weights(self, points: Tensor, changes: Tensor, coloured: bool) -> Tensor:
+        """What each of the components (k,) is multiplied by: those of motifs by how little the pictures are built
+        alike, which is noted, those of the palette by whether colours tell."""
+        ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
+        factors = dict.fromkeys(ranks, 1.0)
+        if len(points) >= FEWEST and (self.starter or coloured):
+            _, *pairs = self._directions(points, changes, ~self._columns(JUDGES, len(points)))
+            if self.starter:
+                share = self._share("fine", "starter", ALIKE, points, *pairs)
+                self.built_alike.copy_(torch.nan_to_num(share, nan=UNTOLD))
+            if coloured:
+                share = self._share("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
+                factors["palette"] += float(torch.nan_to_num(share)) * (HEAVIER - 1)
+        if self.starter:
+            factors["motifs"] = 1 - float(self.built_alike)
+        return torch.cat([points.new_full((rank,), factors[name]) for name, rank in ranks.items()])
 
     def _share(
         self, part: str, judge: str, bounds: tuple[float, float], points: Tensor, first: Tensor, second: Tensor
@@ -171,6 +190,7 @@ class Sight(nn.Module):
             "patches": self.patches.n_features,
             "texture": N_TEXTURE,
             "starter": Starter.n_features,
+            "motifs": Motifs.n_features,
             "colour": 3 * COLOUR_CELLS**2,
             "palette": prod(PALETTE),
         }
@@ -189,8 +209,9 @@ class Sight(nn.Module):
         few, mirrored = in_unit(few), "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
-        if self.starter:
-            parts.append(self.starter(few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)))
+        if self.starter and self.motifs:
+            seen = self.starter.maps(few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few))
+            parts += [self.starter.cells(seen), self.motifs(seen)]
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)

@@ -16,6 +16,8 @@ from torch.nn import functional
 from lookalike.learn.measures import CONVOLUTIONS, SEEN, STARTER_CELLS
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
+Maps = list[list[Tensor]]
+"""What `Starter.maps` gives: for each way of looking, the map of each depth."""
 
 
 class Starter(nn.Module):
@@ -45,18 +47,28 @@ class Starter(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Square roots of the features in 4x4 cells, of length 1; the mean of an image's and its mirror image's."""
+        return self.cells(self.maps(images))
+
+    def maps(self, images: Tensor) -> Maps:
+        """What it sees at every place of images (b, 3, s, s), after each stretch that a shortcut bridges, (b, c, h, w);
+        then, if asked for, of the mirrored images."""
         if images.shape[-1] > SEEN:
             images = functional.adaptive_avg_pool2d(images, SEEN)
-        seen = self._seen(images)
-        return (seen + self._seen(images.flip(-1))) / 2 if self.mirrored else seen
+        return [self._seen(way) for way in ((images, images.flip(-1)) if self.mirrored else (images,))]
 
-    def _seen(self, images: Tensor) -> Tensor:
+    @staticmethod
+    def cells(seen: Maps) -> Tensor:
+        """The last of the maps in 4x4 cells, (b, n_features)."""
+        means = [functional.adaptive_avg_pool2d(way[-1], STARTER_CELLS).flatten(1) for way in seen]
+        return torch.stack([functional.normalize(mean.sqrt_(), dim=1) for mean in means]).mean(0)
+
+    def _seen(self, images: Tensor) -> list[Tensor]:
         x = (2 * images - 1).contiguous(memory_format=torch.channels_last)
-        begun = x
+        begun, ended = x, []
         for number, layer in enumerate(CONVOLUTIONS):
             weight, bias = self.get_buffer(f"weight{number}"), self.get_buffer(f"bias{number}")
             begun = x if layer.begins else begun
             x = functional.conv2d(x, weight, bias, stride=layer.stride, padding=1)
             x = (x + begun if layer.ends else x).relu_()
-        cells = functional.adaptive_avg_pool2d(x, STARTER_CELLS).flatten(1)
-        return functional.normalize(cells.sqrt_(), dim=1)
+            ended += [x] * layer.ends
+        return ended

@@ -1,0 +1,93 @@
+"""Which small things a picture is made of, wherever they are: what the starter sees at each place, beside words of it.
+
+Cells say what is where; of scenes, textures, animals in the wild that says little, for a thing may be anywhere. So what
+the starter sees at every place is compared with the *words* that are usual in the folder, and how it differs from them
+is summed over the picture: VLAD (Jégou et al., 2010), of a network's features (Gong et al., 2014), softly assigned
+(Arandjelović et al., *NetVLAD*, 2016). Edges and corners after four layers, parts of things after seven.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lookalike.learn.device import in_unit
+from lookalike.learn.measures import DEPTHS, DIRECTIONS, MOTIFS, SOFT
+from lookalike.learn.starter import Maps, Starter
+
+FROM = 600
+"""Images whose features words are learned from."""
+EACH = 50
+"""Places of each of them."""
+FEW = 32
+"""Images looked at at once."""
+ROUNDS = 15
+"""Of k-means."""
+
+
+class Motifs(nn.Module):
+    """What the starter sees, `starter.Maps`, to (b, n_features), the mean over the ways it looks; each way and depth
+    has length 1.
+
+    Of every depth the features of the places are reduced to their ``DIRECTIONS`` widest directions. What they differ by
+    from the ``MOTIFS`` words, shared out softly, is summed for each word and made equally long, and of each number the
+    square root is taken, so that what is there often does not count for all (Arandjelović & Zisserman, 2013).
+    """
+
+    n_features = len(DEPTHS) * MOTIFS * DIRECTIONS
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number, channels in enumerate(DEPTHS):
+            self.register_buffer(f"mean{number}", torch.zeros(channels))
+            self.register_buffer(f"matrix{number}", torch.zeros(channels, DIRECTIONS))
+            self.register_buffer(f"words{number}", torch.zeros(MOTIFS, DIRECTIONS))
+            self.register_buffer(f"spread{number}", torch.ones(()))
+
+    def prepare(self, images: Tensor, starter: Starter) -> None:
+        """Learns directions and words of a sample (m, 3, s, s), uint8 or floats; the same sample gives the same."""
+        generator = torch.Generator().manual_seed(0)
+        some = images[torch.randperm(len(images), generator=generator)[:FROM]]
+        seen: list[list[Tensor]] = [[] for _ in DEPTHS]
+        for few in torch.split(some, FEW):
+            for kept, features in zip(seen, starter.maps(in_unit(few))[0], strict=True):
+                places = torch.randperm(features[0, 0].numel(), generator=generator)[:EACH]
+                kept.append(features.flatten(2)[:, :, places].transpose(1, 2).flatten(0, 1))
+        for number, kept in enumerate(seen):
+            features = torch.cat(kept)
+            mean = features.mean(0)
+            matrix = torch.linalg.eigh(torch.cov((features - mean).T, correction=0).double())[1].flip(1)
+            largest = matrix.gather(0, matrix.abs().argmax(0, keepdim=True))
+            matrix = (matrix * torch.where(largest < 0, -1.0, 1.0))[:, :DIRECTIONS].float()
+            points = (features - mean) @ matrix
+            learned = (mean, matrix, _words(points, generator), points.square().mean().clamp(min=1e-9))
+            for name, value in zip(("mean", "matrix", "words", "spread"), learned, strict=True):
+                self.get_buffer(f"{name}{number}").copy_(value)
+
+    def forward(self, seen: Maps) -> Tensor:
+        """Maps of b images to (b, n_features)."""
+        ways = [torch.cat([self._summed(features, depth) for depth, features in enumerate(way)], 1) for way in seen]
+        return torch.stack(ways).mean(0)
+
+    def _summed(self, features: Tensor, depth: int) -> Tensor:
+        """Features (b, c, h, w) of a depth to (b, MOTIFS · DIRECTIONS), of length 1."""
+        mean, matrix, words, spread = (
+            self.get_buffer(f"{name}{depth}") for name in ("mean", "matrix", "words", "spread")
+        )
+        points = (features.flatten(2).transpose(1, 2) - mean) @ matrix  # (b, p, DIRECTIONS)
+        nearness = 2 * points @ words.T - words.square().sum(1)  # and a number that is the same for all words
+        shares = torch.softmax(nearness / (SOFT * DIRECTIONS * spread), 2).transpose(1, 2)  # (b, MOTIFS, p)
+        differences = shares @ points - shares.sum(2, keepdim=True) * words
+        differences = functional.normalize(differences, dim=2).flatten(1)
+        return functional.normalize(differences.sign() * differences.abs().sqrt(), dim=1)
+
+
+def _words(points: Tensor, generator: torch.Generator) -> Tensor:
+    """K-means of points (m, d): (MOTIFS, d); where nothing is nearest to one it stays where it was drawn, or at 0."""
+    words = points[torch.randperm(len(points), generator=generator)[:MOTIFS]]
+    words = torch.cat([words, words.new_zeros(MOTIFS - len(words), words.shape[1])])
+    for _ in range(ROUNDS):
+        nearest = (points @ words.T - words.square().sum(1) / 2).argmax(1)
+        sums = torch.zeros_like(words).index_add_(0, nearest, points)
+        counts = torch.bincount(nearest, minlength=MOTIFS)[:, None]
+        words = torch.where(counts > 0, sums / counts.clamp(min=1), words)
+    return words
