@@ -21,8 +21,9 @@ from lookalike.learn import GENERATION
 RESULTS = Path(__file__).with_name("results.jsonl")
 FROM_SCRATCH = " from scratch"
 """How the names of Siamese models without the starter end."""
-TEXTURE, STARTER, SHIPPED = 6, 7, 10
-"""Generations (`GENERATION`) from which on they know texture, come with a starter, and with the one that ships."""
+TEXTURE, STARTER, SHIPPED, MOTIFS = 6, 7, 10, 13
+"""Generations (`GENERATION`) from which on they know texture, come with a starter, with that which ships, and know its
+motifs."""
 SCORES = {
     "precision_at_10": "P@10",
     "knn_accuracy": "1-NN",
@@ -64,8 +65,9 @@ def table(folder_set: str) -> str:
     Search with embeddings that are averaged with those around them has a row of its own.
 
     The default and ``siamese`` of before there was a starter were trained from scratch; those with an earlier starter
-    than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet; those of still
-    earlier generations do not count. ACC with a † is of clusters from before k-means went on by exchanges.
+    than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet, or have the starter
+    and did not know its motifs; those of still earlier generations do not count. ACC with a † is of clusters from
+    before k-means went on by exchanges.
     """
     runs = pd.read_json(RESULTS, lines=True)
     of_ours = runs["model"].str.startswith("siamese")
@@ -74,7 +76,8 @@ def table(folder_set: str) -> str:
     runs["model"] += scratch.map({True: FROM_SCRATCH, False: ""})
     earlier = runs["generation"].between(STARTER, SHIPPED - 1) & ~runs["model"].str.endswith(FROM_SCRATCH)
     runs = runs[~(runs["model"].str.startswith("siamese") & earlier)].copy()
-    runs["old"] = of_ours & runs["generation"].lt(TEXTURE)
+    started = of_ours & ~runs["model"].str.endswith(FROM_SCRATCH)
+    runs["old"] = of_ours & runs["generation"].lt(TEXTURE) | started & runs["generation"].lt(MOTIFS)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
     runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index

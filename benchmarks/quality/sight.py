@@ -25,7 +25,7 @@ from lookalike.learn import sight as module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import in_parallel
 from lookalike.learn.patches import Patches
-from lookalike.learn.sight import OUTLINE, ROUNDS, Sight
+from lookalike.learn.sight import ALIKE, OUTLINE, ROUNDS, Sight
 from lookalike.learn.starter import Starter
 from lookalike.learn.symmetry import JUDGED, mirror_distance
 from lookalike.learn.texture import texture
@@ -69,13 +69,14 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
-    for left_out in ("patches", "coarse", "fine", "texture", "starter", "colour", "palette"):
+    for left_out in ("patches", "coarse", "fine", "texture", "starter", "motifs", "colour", "palette"):
         yield f"sight without {left_out}", partial(sight, DEFAULT, without=left_out)
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
         yield f"sight with outline {outline}", partial(sight, DEFAULT, outline=outline)
     for times in PALETTES:
         yield f"sight with palette x{times:g}", partial(sight, DEFAULT, times=times)
+    yield "sight with motifs in full", partial(sight, DEFAULT, alike=(10.0, 11.0))
     yield "sight, ignore=none", partial(seen, squashed, (), DEFAULT)
     for more in ("rotation", "color"):
         yield f"sight, {more} ignored too", partial(seen, squashed, (*IGNORED, more), DEFAULT)
@@ -138,14 +139,16 @@ def seen(
     rounds: int = ROUNDS,
     outline: float = 0.0,
     times: float | None = None,
+    alike: tuple[float, float] = ALIKE,
 ) -> np.ndarray:
-    """Embeddings of sight alone, maybe with a descriptor of no weight, the outline, or a multiple of the palette."""
+    """Embeddings of sight alone, maybe with a descriptor of no weight, the outline, or a multiple of the palette;
+    ``alike`` are the bounds between which the pictures count as built alike."""
     torch.manual_seed(0)
     sight = Sight(128, 64, ignore, neighbors, starter=without != "starter")
     if without in sight.parts:
         sight.parts[without] = (1, 0.0)
     forced = {} if times is None else {"HEAVIER": times, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0}
-    with mock.patch.multiple(module, ROUNDS=rounds, **forced):
+    with mock.patch.multiple(module, ROUNDS=rounds, ALIKE=alike, **forced):
         sight.prepare(images)
     codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()
     return Whitening.fit(codes, 128, [Block(128, 1.0, np.inf), Block(OUTLINE, outline, 0.02)]).apply(codes)

@@ -261,7 +261,7 @@ def test_motifs_count_where_pictures_are_not_built_alike(draw, counts, monkeypat
 
 
 def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):
-    seen = (woven(100, torch.Generator().manual_seed(0)) * 255).byte().permute(0, 2, 3, 1).numpy()
+    seen = (woven(200, torch.Generator().manual_seed(0)) * 255).byte().permute(0, 2, 3, 1).numpy()
 
     def made(**settings):
         small = {"width": 8, "latent": 8, **settings}

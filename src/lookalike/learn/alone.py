@@ -252,7 +252,7 @@ def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> list[np.nda
     ways = [_maps(way, weights) for way in ((image, image[:, :, ::-1]) if mirrored else (image,))]
     cells = [_unit(np.sqrt(_averaged(maps[-1], STARTER_CELLS).ravel())) for maps in ways]
     motifs = [np.concatenate([_motifs(x, depth, weights) for depth, x in enumerate(maps)]) for maps in ways]
-    return [np.mean(cells, axis=0), np.mean(motifs, axis=0)]
+    return [np.mean(cells, axis=0), np.mean(motifs, axis=0) @ weights["sight.motifs.components"]]
 
 
 def _maps(image: np.ndarray, weights: Weights) -> list[np.ndarray]:

@@ -71,6 +71,8 @@ MOTIFS = 64
 """Words that what it sees at a place is compared with; more tell finer things apart, and cost in proportion."""
 DIRECTIONS = 64
 """Principal directions of its channels in which that is done."""
+COMPONENTS = 256
+"""Principal components of what is summed for all of them."""
 SOFT = 0.1
 """How softly a place is shared out among words, in mean squared lengths: 0 would give it to the nearest."""
 

@@ -6,16 +6,20 @@ is summed over the picture: VLAD (Jégou et al., 2010), of a network's features 
 (Arandjelović et al., *NetVLAD*, 2016). Edges and corners after four layers, parts of things after seven.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lookalike.learn.device import in_unit
-from lookalike.learn.measures import DEPTHS, DIRECTIONS, MOTIFS, SOFT
-from lookalike.learn.starter import Maps, Starter
+from lookalike.learn.device import in_parallel
+from lookalike.learn.measures import COMPONENTS, DEPTHS, DIRECTIONS, MOTIFS, SOFT
+from lookalike.learn.starter import Maps
 
 FROM = 600
 """Images whose features words are learned from."""
+REDUCED = 2_000
+"""Images whose sums the components are learned from."""
 EACH = 50
 """Places of each of them."""
 FEW = 32
@@ -25,15 +29,16 @@ ROUNDS = 15
 
 
 class Motifs(nn.Module):
-    """What the starter sees, `starter.Maps`, to (b, n_features), the mean over the ways it looks; each way and depth
-    has length 1.
+    """What the starter sees, `starter.Maps`, to (b, COMPONENTS), the mean over the ways it looks.
 
     Of every depth the features of the places are reduced to their ``DIRECTIONS`` widest directions. What they differ by
     from the ``MOTIFS`` words, shared out softly, is summed for each word and made equally long, and of each number the
-    square root is taken, so that what is there often does not count for all (Arandjelović & Zisserman, 2013).
+    square root is taken, so that what is there often does not count for all (Arandjelović & Zisserman, 2013). All of
+    them, of length 1 for every depth, are reduced to principal components; where there are fewer, the rest stays zero.
     """
 
-    n_features = len(DEPTHS) * MOTIFS * DIRECTIONS
+    n_features = COMPONENTS
+    components: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,14 +47,15 @@ class Motifs(nn.Module):
             self.register_buffer(f"matrix{number}", torch.zeros(channels, DIRECTIONS))
             self.register_buffer(f"words{number}", torch.zeros(MOTIFS, DIRECTIONS))
             self.register_buffer(f"spread{number}", torch.ones(()))
+        self.register_buffer("components", torch.zeros(len(DEPTHS) * MOTIFS * DIRECTIONS, COMPONENTS))
 
-    def prepare(self, images: Tensor, starter: Starter) -> None:
-        """Learns directions and words of a sample (m, 3, s, s), uint8 or floats; the same sample gives the same."""
+    def prepare(self, images: Tensor, see: Callable[[Tensor], Maps]) -> None:
+        """Learns directions, words and components of a sample (m, 3, s, s), of which ``see`` gives the maps."""
         generator = torch.Generator().manual_seed(0)
-        some = images[torch.randperm(len(images), generator=generator)[:FROM]]
+        some = images[torch.randperm(len(images), generator=generator)[:REDUCED]]
         seen: list[list[Tensor]] = [[] for _ in DEPTHS]
-        for few in torch.split(some, FEW):
-            for kept, features in zip(seen, starter.maps(in_unit(few))[0], strict=True):
+        for few in torch.split(some[:FROM], FEW):
+            for kept, features in zip(seen, see(few)[0], strict=True):
                 places = torch.randperm(features[0, 0].numel(), generator=generator)[:EACH]
                 kept.append(features.flatten(2)[:, :, places].transpose(1, 2).flatten(0, 1))
         for number, kept in enumerate(seen):
@@ -62,9 +68,15 @@ class Motifs(nn.Module):
             learned = (mean, matrix, _words(points, generator), points.square().mean().clamp(min=1e-9))
             for name, value in zip(("mean", "matrix", "words", "spread"), learned, strict=True):
                 self.get_buffer(f"{name}{number}").copy_(value)
+        sums = in_parallel(lambda few: self._sums(see(few)), some, FEW)
+        components = torch.svd_lowrank(sums - sums.mean(0), min(COMPONENTS, len(some)), niter=4)[2]
+        self.components.zero_()[:, : components.shape[1]] = components
 
     def forward(self, seen: Maps) -> Tensor:
-        """Maps of b images to (b, n_features)."""
+        """Maps of b images to (b, COMPONENTS)."""
+        return self._sums(seen) @ self.components
+
+    def _sums(self, seen: Maps) -> Tensor:
         ways = [torch.cat([self._summed(features, depth) for depth, features in enumerate(way)], 1) for way in seen]
         return torch.stack(ways).mean(0)
 

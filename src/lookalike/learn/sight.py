@@ -22,10 +22,10 @@ from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import in_parallel, in_unit
-from lookalike.learn.measures import COLOUR_CELLS, PALETTE
+from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, PALETTE
 from lookalike.learn.motifs import Motifs
 from lookalike.learn.patches import Patches
-from lookalike.learn.starter import Starter
+from lookalike.learn.starter import Maps, Starter
 from lookalike.learn.texture import N_TEXTURE, texture
 from lookalike.learn.views import view
 
@@ -35,7 +35,7 @@ PARTS = {
     "patches": (192, 1.1),
     "texture": (64, 0.7),
     "starter": (256, 1.6),
-    "motifs": (256, 3.1),
+    "motifs": (COMPONENTS, 3.1),
     "colour": (96, 0.5),
     "palette": (64, 0.3),
 }
@@ -114,7 +114,7 @@ class Sight(nn.Module):
         self.patches.prepare(images)
         if self.starter and self.motifs:
             self.starter.prepare()
-            self.motifs.prepare(images, self.starter)
+            self.motifs.prepare(images, lambda few: self._maps(in_unit(few)))
         described = self._describe(images)  # (m, n)
         coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
@@ -210,11 +210,16 @@ class Sight(nn.Module):
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
         if self.starter and self.motifs:
-            seen = self.starter.maps(few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few))
+            seen = self._maps(few)
             parts += [self.starter.cells(seen), self.motifs(seen)]
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
+
+    def _maps(self, few: Tensor) -> Maps:
+        """What the starter sees of images (b, 3, s, s) in [0, 1], of grey ones where colours do not count."""
+        assert self.starter is not None
+        return self.starter.maps(few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few))
 
     def _components(self, centred: Tensor) -> Tensor:
         """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""
