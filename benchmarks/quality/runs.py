@@ -66,7 +66,7 @@ def table(folder_set: str) -> str:
 
     The default and ``siamese`` of before there was a starter were trained from scratch; those with an earlier starter
     than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet, or have the starter
-    and did not know its motifs; those of still earlier generations do not count. ACC with a † is of clusters from
+    and did not know its motifs, where there are none that do; those of still earlier generations do not count. ACC with a † is of clusters from
     before k-means went on by exchanges.
     """
     runs = pd.read_json(RESULTS, lines=True)
@@ -79,7 +79,9 @@ def table(folder_set: str) -> str:
     started = of_ours & ~runs["model"].str.endswith(FROM_SCRATCH)
     runs["old"] = of_ours & runs["generation"].lt(TEXTURE) | started & runs["generation"].lt(MOTIFS)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
-    runs = runs[runs["set"] == folder_set].drop_duplicates(["model", "seed"], keep="last")
+    runs = runs[runs["set"] == folder_set]
+    renewed = runs["model"].isin(runs.loc[runs["generation"].ge(MOTIFS), "model"])
+    runs = runs[~(runs["old"] & renewed)].drop_duplicates(["model", "seed"], keep="last")
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES
     heads = ["model", "runs", *scores.values(), "drawn", "train, s"]

@@ -72,6 +72,11 @@ def test_other_arrays_are_refused(array):
         load(array, size=8)
 
 
+def test_an_image_of_pillows_is_refused_with_what_to_do(photo):
+    with pytest.raises(SettingError, match="expected its file, or numpy"):
+        load(Image.fromarray(photo), size=8)
+
+
 @pytest.mark.parametrize(
     ("size", "fit", "match"), [(0, "pad", "size is 0"), (9999, "pad", "4096"), (8, "stretch", "squash, pad")]
 )

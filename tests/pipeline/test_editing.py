@@ -109,6 +109,8 @@ def test_undo_takes_edits_back_one_by_one(own):
         lambda library: library.move([], 1),
         lambda library: library.move([10_000], 1),
         lambda library: library.move([0], 9),
+        lambda library: library.move(["red/0.png"], 1),
+        lambda library: library.move([0.0], 1),
         lambda library: library.release([9]),
     ],
 )

@@ -218,6 +218,18 @@ def test_scores_are_those_computed_by_hand(library):
     assert scores["map"] == pytest.approx(np.mean(precisions))
 
 
+def test_labels_between_semicolons_and_two_labels_for_one_image(library, tmp_path):
+    names = library.images["file_name"]
+    file = tmp_path / "labels.csv"
+    truth = pd.DataFrame({"file_name": names, "label": [name.split("/")[0] for name in names]})
+    pd.concat([truth, truth]).to_csv(file, index=False, sep=";")  # the same twice is no contradiction
+    assert library.evaluate(file) == library.evaluate("folders")
+    truth.assign(label="another").iloc[:2].to_csv(file, index=False)
+    truth.to_csv(file, index=False, header=False, mode="a")
+    with pytest.raises(SettingError, match=r"gives '.+' two labels, 'another' and '.+' \(and 1 more"):
+        library.evaluate(file)
+
+
 def test_labels_from_a_csv(library, tmp_path):
     names = library.images["file_name"]
     file = tmp_path / "labels.csv"
@@ -304,7 +316,7 @@ def test_an_unfinished_library_shows_what_is_finished(tmp_path, photos, quick):
         lambda: library.cluster(n_clusters=2),
         lambda: library.map("pca"),
     ):
-        with pytest.raises(LibraryError, match="`lookalike build`"):
+        with pytest.raises(LibraryError, match="`lookalike build"):
             answer()
     finished = lookalike.build(photos, tmp_path / "b.lookalike")
     assert len(finished.find(query_of(photos))) == 10

@@ -112,6 +112,8 @@ def _opened(
         return _from_array(source)
     if isinstance(source, (str, os.PathLike)):
         return _from_file(source, at_least, content_hash)
+    if isinstance(source, Image.Image):
+        raise SettingError("an image of Pillow's was given; expected its file, or numpy.array(image.convert('RGB'))")
     return open_picture(source if isinstance(source, bytes) else read_stream(source), at_least).image
 
 

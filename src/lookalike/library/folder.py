@@ -7,6 +7,7 @@ is replaced by one that does. Whatever the header does not name does not exist, 
 import json
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -155,7 +156,8 @@ class LibraryFolder:
 
     def _record(self, stage: str) -> dict[str, Any]:
         if stage not in self.header["stages"]:
-            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); run `lookalike build` again")
+            again = f"lookalike build {shlex.quote(str(self.header['folder']))} -o {shlex.quote(str(self.path))}"
+            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); `{again}` goes on with it")
         record: dict[str, Any] = self.header["stages"][stage]
         return record
 

@@ -344,7 +344,10 @@ class Editing:
         −1 takes them out of every cluster. A cluster that is left without images is gone. SettingError when a row is
         not there.
         """
-        chosen = np.unique(np.asarray(rows, np.int64))
+        given = np.asarray(rows)
+        if len(given) and given.dtype.kind not in "iu":
+            raise SettingError("rows must be whole numbers, the rows of `images`; `row(file_name)` has that of a name")
+        chosen = np.unique(given.astype(np.int64))
 
         def go(state: Clustering) -> Clustering:
             if not len(chosen) or chosen[0] < 0 or chosen[-1] >= len(state.clusters):

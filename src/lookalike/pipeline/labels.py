@@ -19,13 +19,15 @@ def labels_from(source: str | Path, file_names: Iterable[str]) -> np.ndarray:
 
     ``source`` is ``folders``, or a CSV file with a column ``file_name`` and a column ``label`` (or ``class`` or
     ``group``, or else the first that is not file_name); an empty cell, or a name that is not in it, is no label.
-    SettingError when the file cannot be read as such, or labels none of the images.
+    Columns are parted by commas or, as spreadsheets of some countries write them, semicolons. SettingError when the
+    file cannot be read as such, gives one image two labels, or labels none of the images.
     """
     if str(source) == "folders":
         return np.array([name.split("/", 1)[0] if "/" in name else None for name in file_names], object)
     table = _read(Path(source))
     column = next((name for name in ("label", "class", "group") if name in table), None)
     column = column or next(name for name in table.columns if name != "file_name")
+    _refuse_two_labels(table[["file_name", column]], source)
     known = dict(zip(table["file_name"], table[column], strict=True))
     labels = np.array([known.get(name) or None for name in file_names], object)
     if not labels.astype(bool).any():
@@ -51,6 +53,8 @@ def _read(path: Path) -> pd.DataFrame:
 
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if table.shape[1] == 1 and ";" in table.columns[0]:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=";")
     except FileNotFoundError:
         raise SettingError(f"labels={str(path)!r} is missing; name a CSV file, or 'folders' for sub-folders") from None
     except (OSError, ValueError) as error:
@@ -58,3 +62,15 @@ def _read(path: Path) -> pd.DataFrame:
     if "file_name" not in table or table.shape[1] < 2:
         raise SettingError(f"{path} needs the columns file_name and label; it has {', '.join(table.columns)}")
     return table
+
+
+def _refuse_two_labels(given: pd.DataFrame, source: str | Path) -> None:
+    """SettingError when a file name has one label in one row and another in another."""
+    twice = given.drop_duplicates()
+    twice = twice[twice["file_name"].duplicated(keep=False)]
+    if len(twice):
+        name = twice["file_name"].iloc[0]
+        first, second, *_ = twice.loc[twice["file_name"] == name].iloc[:, 1]
+        more = twice["file_name"].nunique() - 1
+        others = f" (and {more:,} more have several)" * bool(more)
+        raise SettingError(f"{source} gives {name!r} two labels, {first!r} and {second!r}{others}; leave one of each")
