@@ -66,8 +66,8 @@ def table(folder_set: str) -> str:
 
     The default and ``siamese`` of before there was a starter were trained from scratch; those with an earlier starter
     than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet, or have the starter
-    and did not know its motifs, where there are none that do; those of still earlier generations do not count. ACC with a † is of clusters from
-    before k-means went on by exchanges.
+    and did not know its motifs, where there are none that do; those of still earlier generations do not count. ACC
+    with a † is of clusters from before k-means went on by exchanges.
     """
     runs = pd.read_json(RESULTS, lines=True)
     of_ours = runs["model"].str.startswith("siamese")
