@@ -70,7 +70,8 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
     for left_out in ("patches", "coarse", "fine", "texture", "starter", "motifs", "colour", "palette"):
-        yield f"sight without {left_out}", partial(sight, DEFAULT, without=left_out)
+        name = "starter and motifs" if left_out == "starter" else left_out
+        yield f"sight without {name}", partial(sight, DEFAULT, without=left_out)
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
         yield f"sight with outline {outline}", partial(sight, DEFAULT, outline=outline)

@@ -24,6 +24,7 @@ PHOTOS = {
     "waste": "dataset-resized/*/*.jpg",  # github.com/congduytran12/Trash-Classification-: TrashNet (Yang & Thung, 2016)
     "natural-images": "natural_images/*/*.jpg",  # github.com/Keunyoung-Jung/my_first_DL: of 30x30 pixels
     "fruit": "dataset/[tv]*/Fruit/**/*.jpg",  # github.com/marcusklasson/GroceryStoreDataset (Klasson et al., 2019)
+    "packages": "dataset/[tv]*/Packages/**/*.jpg",  # of the same: cartons of milk and juice, by the product
     "monkeys": "*/n*/*",  # github.com/nikhildutta333/Monkey-Species-Classification, commit 21cb3a0, not the last
     "intel-scenes": "test/*/*.jpg",  # github.com/afroozsheikh/Intel-Image-Classifier, commit 5b571f4, not the last
 }

@@ -82,13 +82,23 @@ def test_a_size_between_is_refused():
         SiameseVAE(size=100)
 
 
-@pytest.mark.parametrize(("name", "usable"), [("siamese", False), ("vae", True)])
-def test_a_model_of_before_that_means_another_now_is_refused(pictures, tmp_path, name, usable):
-    seen = pictures(3, size=64)[0]
-    train(name, seen, np.arange(len(seen)), epochs=1, settings={"dim": 8, "width": 8, "size": 64}).save(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "more", "generation", "usable"),
+    [
+        ("siamese", {}, None, False),
+        ("siamese", {}, 12, False),
+        ("siamese", {"starter": False}, 9, False),
+        ("siamese", {"starter": False}, 10, True),
+        ("vae", {}, None, True),
+    ],
+)
+def test_a_model_of_before_that_means_another_now_is_refused(pictures, tmp_path, name, more, generation, usable):
+    seen, settings = pictures(3, size=64)[0], {"dim": 8, "width": 8, "size": 64, **more}
+    train(name, seen, np.arange(len(seen)), epochs=1, settings=settings).save(tmp_path)
     place = tmp_path / "model.json"
     document = json.loads(place.read_text())
     assert document.pop("generation") == models.GENERATION
+    document |= {"generation": generation} if generation else {}
     place.write_text(json.dumps(document))
     assert (learn.encoder_alone(tmp_path) is not None) == usable
     with nullcontext() if usable else pytest.raises(ModelError, match="earlier version; build the library again"):

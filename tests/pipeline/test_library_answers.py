@@ -224,6 +224,10 @@ def test_labels_between_semicolons_and_two_labels_for_one_image(library, tmp_pat
     truth = pd.DataFrame({"file_name": names, "label": [name.split("/")[0] for name in names]})
     pd.concat([truth, truth]).to_csv(file, index=False, sep=";")  # the same twice is no contradiction
     assert library.evaluate(file) == library.evaluate("folders")
+    pd.concat(
+        [truth, truth.assign(label=""), pd.DataFrame({"file_name": ["gone.jpg"] * 2, "label": ["a", "b,c"]})]
+    ).to_csv(file, index=False, sep=";")
+    assert library.evaluate(file) == library.evaluate("folders")
     truth.assign(label="another").iloc[:2].to_csv(file, index=False)
     truth.to_csv(file, index=False, header=False, mode="a")
     with pytest.raises(SettingError, match=r"gives '.+' two labels, 'another' and '.+' \(and 1 more"):

@@ -342,8 +342,10 @@ def _short(error: BaseException) -> str:
 
 
 def refuse_outdated(document: dict[str, Any]) -> None:
-    """ValueError for the description of a Siamese model from before generation 13, which had no motifs."""
-    if home(document["name"]).closer and document.get("generation", 0) < 13:
+    """ValueError for the description of a Siamese model from before generation 13, which had no motifs; from scratch
+    before 10, which had another outline."""
+    oldest = 10 if document["settings"].get("starter") is False else 13
+    if home(document["name"]).closer and document.get("generation", 0) < oldest:
         raise ValueError("it was made by an earlier version")
 
 

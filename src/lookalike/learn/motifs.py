@@ -16,12 +16,10 @@ from lookalike.learn.device import in_parallel
 from lookalike.learn.measures import COMPONENTS, DEPTHS, DIRECTIONS, MOTIFS, SOFT
 from lookalike.learn.starter import Maps
 
-FROM = 600
-"""Images whose features words are learned from."""
-REDUCED = 2_000
-"""Images whose sums the components are learned from."""
-EACH = 50
-"""Places of each of them."""
+FROM, EACH = 600, 50
+"""Images that words are learned from, and places of each, the same of all that are looked at at once."""
+SUMMED = 2_000
+"""Images that components are learned from."""
 FEW = 32
 """Images looked at at once."""
 ROUNDS = 15
@@ -52,7 +50,7 @@ class Motifs(nn.Module):
     def prepare(self, images: Tensor, see: Callable[[Tensor], Maps]) -> None:
         """Learns directions, words and components of a sample (m, 3, s, s), of which ``see`` gives the maps."""
         generator = torch.Generator().manual_seed(0)
-        some = images[torch.randperm(len(images), generator=generator)[:REDUCED]]
+        some = images[torch.randperm(len(images), generator=generator)[:SUMMED]]
         seen: list[list[Tensor]] = [[] for _ in DEPTHS]
         for few in torch.split(some[:FROM], FEW):
             for kept, features in zip(seen, see(few)[0], strict=True):

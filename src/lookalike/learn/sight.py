@@ -41,7 +41,7 @@ PARTS = {
 }
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
 of the whole picture, what the starter sees in cells, and wherever it is, mean colours in cells, and the colours of the
-whole picture. Motifs have their weight where pictures are not built alike, and none where they are."""
+whole picture. Motifs have so much less of their weight as pictures are built alike."""
 OF_STARTER = ("starter", "motifs")
 IN_COLOUR = ("colour", "palette")
 TELLING = (0.38, 0.86)
@@ -82,7 +82,7 @@ class Sight(nn.Module):
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
     Without ``starter`` it knows nothing that is not found in the folder. ``built_alike`` is what share of its weight
-    the outline deserves, 0 to 1; `UNTOLD` where that cannot be told.
+    the outline deserves, 0 to 1, and motifs do not; `UNTOLD` where that cannot be told.
     """
 
     mean: Tensor
@@ -128,7 +128,9 @@ class Sight(nn.Module):
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         weights = self._weights(points, changes, coloured)
         counts = weights > 0
-        directions, *_ = self._directions(points * weights, changes * weights, counts)
+        points *= weights
+        changes *= weights
+        directions, *_ = self._directions(points, changes, counts)
         self.matrix.zero_()[:, : directions.shape[1]] = (reduction * weights)[:, counts] @ directions
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
 

@@ -203,10 +203,9 @@ def around(kept: Clustering, found: np.ndarray) -> Clustering:
     return Clustering(clusters, dict(sorted(names.items())), kept.kept)
 
 
-def follow(files: LibraryFolder, *, anew: bool = False) -> None:
-    """Writes down who is in the kept clusters after they were clustered around; if ``anew``, also where nothing but
-    edits had changed. Call it inside ``writing``."""
-    if files.has(STAGE) and (anew or not _is_edited(files)):
+def follow(files: LibraryFolder) -> None:
+    """Writes down who is in the kept clusters after they were clustered around. Call it inside ``writing``."""
+    if files.has(STAGE) and not _is_edited(files):
         found = _found(files)
         if found.kept:
             _commit(files, found, [], _no_undo())
@@ -251,9 +250,15 @@ def _joining(clusters: np.ndarray, new: np.ndarray, nearest: np.ndarray) -> dict
     return joining
 
 
+def time_found(files: LibraryFolder) -> int:
+    """How often clusters were found anew from the same, because they had been edited."""
+    return int(files.facts("clusters").get("time", 0)) if files.has("clusters") else 0
+
+
 def _base(files: LibraryFolder) -> str:
     """What edits are edits of."""
-    return fingerprint(STAGE, files.made_from("clusters"), files.facts("images")["content"])
+    time = time_found(files)
+    return fingerprint(STAGE, files.made_from("clusters"), files.facts("images")["content"], *([time] if time else []))
 
 
 def _is_edited(files: LibraryFolder) -> bool:
@@ -344,8 +349,8 @@ class Editing:
         −1 takes them out of every cluster. A cluster that is left without images is gone. SettingError when a row is
         not there.
         """
-        given = np.asarray(rows)
-        if len(given) and given.dtype.kind not in "iu":
+        given = np.atleast_1d(np.asarray(rows))
+        if given.size and given.dtype.kind not in "iu":
             raise SettingError("rows must be whole numbers, the rows of `images`; `row(file_name)` has that of a name")
         chosen = np.unique(given.astype(np.int64))
 

@@ -24,12 +24,13 @@ def labels_from(source: str | Path, file_names: Iterable[str]) -> np.ndarray:
     """
     if str(source) == "folders":
         return np.array([name.split("/", 1)[0] if "/" in name else None for name in file_names], object)
-    table = _read(Path(source))
+    names, table = list(file_names), _read(Path(source))
     column = next((name for name in ("label", "class", "group") if name in table), None)
     column = column or next(name for name in table.columns if name != "file_name")
-    _refuse_two_labels(table[["file_name", column]], source)
+    table = table.loc[table["file_name"].isin(names) & table[column].ne(""), ["file_name", column]]
+    _refuse_two_labels(table, source)
     known = dict(zip(table["file_name"], table[column], strict=True))
-    labels = np.array([known.get(name) or None for name in file_names], object)
+    labels = np.array([known.get(name) for name in names], object)
     if not labels.astype(bool).any():
         raise SettingError(f"no file_name in {source} is an image of the library; names are relative to the folder")
     return labels
@@ -52,9 +53,10 @@ def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        if table.shape[1] == 1 and ";" in table.columns[0]:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=";")
+        with path.open(encoding="utf-8-sig") as file:
+            head = file.readline()
+        parted = ";" if ";" in head and "," not in head else ","
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=parted)
     except FileNotFoundError:
         raise SettingError(f"labels={str(path)!r} is missing; name a CSV file, or 'folders' for sub-folders") from None
     except (OSError, ValueError) as error:

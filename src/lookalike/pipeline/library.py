@@ -60,9 +60,10 @@ class Library(Likeness, Editing):
     def cluster(self, *, progress: Progress | None = None, **settings: Any) -> Library:
         """Clusters again, without encoding again: ``n_clusters``, ``method``, ``space`` as in `Settings`.
 
-        With none given, once there are some, or the same as before and nothing edited by hand since, the clusters stay
-        as they are. SettingError for any other setting, or a value that cannot be; LibraryBusyError while another
-        process writes.
+        With none given the clusters stay as they are, once there are some; so they do with the same as before, unless
+        they were edited since: then the images of no kept cluster are sorted anew, and those edits cannot be taken back
+        any more. SettingError for any other setting, or a value that cannot be; LibraryBusyError while another process
+        writes.
         """
         if unknown := set(settings) - {"n_clusters", "method", "space"}:
             raise SettingError(f"unknown setting {sorted(unknown)[0]!r}; there are n_clusters, method, space")

@@ -209,7 +209,7 @@ class Stages:
     def clusters(self, *, anew: bool = False) -> None:
         """Sorts the images into clusters, of a number given or chosen, around those that were edited by hand; if
         ``anew``, also where nothing but such edits has changed."""
-        chosen = self.settings
+        chosen, anew = self.settings, anew and bool(editing.steps(self.files))
         if chosen.space == "manifold":
             self.manifold()
         stage = SPACES[chosen.space]
@@ -229,14 +229,14 @@ class Stages:
                 nearest = indexing.among(nearest, free)
             facts: dict[str, Any] = {name: getattr(chosen, name) for name in ("method", "space", "n_clusters")}
             facts["kept"] = sorted(kept.kept)
+            facts["time"] = editing.time_found(self.files) + anew  # so that edits of before are not of these
             found = self._cluster(points, free, nearest, facts) if len(points) else np.empty(0, np.int32)
             all_of_them = editing.around(kept, found)
             facts["names"] = {str(number): name for number, name in all_of_them.names.items()}
             return {"clusters": all_of_them.clusters}, facts
 
-        anew = anew and bool(editing.steps(self.files))
         self._run("clusters", made_from, make, anew=anew)
-        editing.follow(self.files, anew=anew)
+        editing.follow(self.files)
 
     def indexed(self, embeddings: np.ndarray, known: indexing.Found | None = None) -> Made:
         """What the stage ``index`` keeps of these embeddings, whose neighbours may be ``known`` already."""
