@@ -48,6 +48,16 @@ def test_it_encodes_as_the_network_does(pictures, tmp_path, in_32_bits, name, se
     assert found.encode(images).dtype == np.float32
 
 
+def test_neither_looks_for_motifs_where_pictures_are_built_alike(pictures, tmp_path, in_32_bits, monkeypatch):
+    model, images = trained(pictures, "siamese", {})
+    model.network.sight.built_alike.fill_(1)
+    model.save(tmp_path)
+    monkeypatch.setattr(model.network.sight.motifs, "forward", lambda _: pytest.fail("looked for motifs"))
+    monkeypatch.setattr(alone, "_motifs", lambda *_: pytest.fail("looked for motifs"))
+    away = np.linalg.norm(learn.encoder_alone(tmp_path).encode(images) - model.encode(images), axis=1)
+    assert away.max() < 0.01
+
+
 def test_models_it_cannot_follow_are_left_to_the_network(pictures, tmp_path):
     trained(pictures, "ae", {})[0].save(tmp_path)
     assert learn.encoder_alone(tmp_path) is None

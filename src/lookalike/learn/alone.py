@@ -251,8 +251,11 @@ def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> list[np.nda
     image = _averaged(image, SEEN) if image.shape[-1] > SEEN else image
     ways = [_maps(way, weights) for way in ((image, image[:, :, ::-1]) if mirrored else (image,))]
     cells = [_unit(np.sqrt(_averaged(maps[-1], STARTER_CELLS).ravel())) for maps in ways]
+    components = weights["sight.motifs.components"]
+    if weights["sight.built_alike"] >= 1:
+        return [np.mean(cells, axis=0), np.zeros(components.shape[1], np.float32)]
     motifs = [np.concatenate([_motifs(x, depth, weights) for depth, x in enumerate(maps)]) for maps in ways]
-    return [np.mean(cells, axis=0), np.mean(motifs, axis=0) @ weights["sight.motifs.components"]]
+    return [np.mean(cells, axis=0), np.mean(motifs, axis=0) @ components]
 
 
 def _maps(image: np.ndarray, weights: Weights) -> list[np.ndarray]:

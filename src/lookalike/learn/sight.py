@@ -57,7 +57,7 @@ OUTLINE = 64
 ALIKE = (0.88, 0.92)
 """How alike neighbours are in the outline, beside how alike the starter finds them: up to the first share the outline
 does not count and motifs do in full, from the second on the outline counts in full and motifs do not."""
-JUDGES = (*IN_COLOUR, "motifs")
+JUDGED = (*IN_COLOUR, "motifs")
 """What is asked about; neighbours that tell whether it counts are found without it."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
@@ -111,6 +111,7 @@ class Sight(nn.Module):
     @torch.no_grad()
     def prepare(self, images: Tensor) -> None:
         """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero."""
+        self.built_alike.fill_(UNTOLD)
         self.patches.prepare(images)
         if self.starter and self.motifs:
             self.starter.prepare()
@@ -124,7 +125,6 @@ class Sight(nn.Module):
         del described  # the largest of all that is in memory here
         again = [(self._describe(self._views(some)) - self.mean) @ reduction for some in torch.split(images, SOME)]
         changes = torch.cat(again) - points
-        self.built_alike.fill_(UNTOLD)
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         weights = self._weights(points, changes, coloured)
         counts = weights > 0
@@ -161,7 +161,7 @@ class Sight(nn.Module):
         ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
         factors = dict.fromkeys(ranks, 1.0)
         if len(points) >= FEWEST and (self.starter or coloured):
-            _, *pairs = self._directions(points, changes, ~self._columns(JUDGES, len(points)))
+            _, *pairs = self._directions(points, changes, ~self._columns(JUDGED, len(points)))
             if self.starter:
                 share = self._share("fine", "starter", ALIKE, points, *pairs)
                 self.built_alike.copy_(torch.nan_to_num(share, nan=UNTOLD))
@@ -213,7 +213,9 @@ class Sight(nn.Module):
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
         if self.starter and self.motifs:
             seen = self._maps(few)
-            parts += [self.starter.cells(seen), self.motifs(seen)]
+            # where pictures are built alike, motifs have no weight, and are not looked for
+            motifs = self.motifs(seen) if self.built_alike < 1 else few.new_zeros(len(few), Motifs.n_features)
+            parts += [self.starter.cells(seen), motifs]
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
