@@ -270,21 +270,23 @@ def test_update_says_what_has_changed(run, folder, tmp_path):
     assert run("build", folder, "-o", place, *QUICK).code == 0
     unchanged = run("update", place, "--json")
     assert (unchanged.code, unchanged.err) == (0, "")
-    assert list(unchanged.json) == ["library", "added", "changed", "moved", "removed", "images", "skipped", "seconds"]
+    changes = ["added", "changed", "moved", "removed", "unreadable"]
+    assert list(unchanged.json) == ["library", *changes, "images", "skipped", "seconds"]
     assert [unchanged.json[key] for key in ("added", "changed", "removed", "images", "skipped")] == [[], [], [], 48, 1]
-    assert unchanged.json["moved"] == {}
+    assert unchanged.json["moved"] == unchanged.json["unreadable"] == {}
     first = folder / "checks" / "000.png"
     first.rename(folder / "checks" / "moved.png")
     for number in range(12):
         (folder / f"{number:02}.png").write_bytes((folder / "checks" / "moved.png").read_bytes())
     (folder / "checks" / "moved.png").unlink()
-    (folder / "checks" / "001.png").unlink()
+    (folder / "checks" / "001.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     changed = run("update", place)
     assert changed.code == 0
     said = "\n".join(line.strip() for line in changed.out.splitlines())
     assert "added    11\n01.png\n" in said
     assert "moved    1\nchecks/000.png → 00.png\n" in said
     assert "removed  1\nchecks/001.png\n" in said
+    assert "skipped  2\nchecks/001.png: " in said
     assert "58" in changed.out
     assert run("find", place, "00.png", "-n", "1", "--json").code == 0
 

@@ -10,7 +10,7 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("demo") / "out"
 
 
-ARGUMENTS = ["--images", "60", "--size", "48", "--space", "embedding"]
+ARGUMENTS = ["--images", "64", "--size", "48", "--space", "embedding"]
 
 
 def test_demo_draws_builds_scores_searches_and_says_where_everything_is(run, place):
@@ -19,8 +19,8 @@ def test_demo_draws_builds_scores_searches_and_says_where_everything_is(run, pla
     document = ended.json
     names = ["pictures", "library", "scores", "search", "matches", "map", "comparison", "report"]
     assert list(document) == names
-    assert len(list((place / "pictures").rglob("*.jpg"))) == 60
-    assert document["scores"]["images"] == 60
+    assert len(list((place / "pictures").rglob("*.jpg"))) == 64
+    assert document["scores"]["images"] == 64
     assert document["scores"] == lookalike.open(document["library"]).evaluate()
     assert len(document["search"]["matches"]) == 10
     assert document["search"]["matches"][0]["distance"] > 0
@@ -45,6 +45,13 @@ def test_demo_again_goes_on_and_tells_people(run, place):
     assert before == {path: path.stat().st_mtime_ns for path in (place / "pictures").rglob("*.jpg")}
     for text in ["precision_at_10", "rank  distance", "query.jpg", str(place / "report.html"), str(place / "map.png")]:
         assert text in ended.out
+
+
+def test_demo_of_too_few_pictures_to_show_anything(run, tmp_path):
+    ended = run("demo", tmp_path / "out", "--images", "63")
+    assert ended.code == 2
+    assert "64 or more" in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_demo_can_draw_only(run, tmp_path):

@@ -50,10 +50,16 @@ def test_all_that_can_happen_to_a_folder(built, folder, tmp_path):
 
     changes = built.update()
 
+    reasons = dict(zip(built.skipped["file_name"], built.skipped["reason"], strict=True))
+    assert list(reasons) == ["broken.png"]
     assert changes == Changes(
-        added=["more/added.png"], changed=[changed], moved={before_move: "moved.png"}, removed=[gone]
+        added=["more/added.png"],
+        changed=[changed],
+        moved={before_move: "moved.png"},
+        removed=[gone],
+        unreadable=reasons,
     )
-    assert built.skipped["file_name"].tolist() == ["broken.png"]
+    assert built.update().unreadable == {}, "what was skipped before is not news"
     familiar = [name for name in names if name not in (changed, gone, before_move)]
     assert sorted(built.file_names) == sorted([*familiar, changed, "more/added.png", "moved.png"])
     for what in ("unaveraged", "layout", "clusters"):
@@ -120,7 +126,7 @@ def test_without_a_working_copy_everything_is_decoded_again(built, folder):
 def test_a_folder_that_is_as_it_was_changes_nothing(built, folder):
     before = built.version
     changes = built.update()
-    assert changes == Changes(added=[], changed=[], moved={}, removed=[])
+    assert changes == Changes(added=[], changed=[], moved={}, removed=[], unreadable={})
     assert built.version == before
     os.utime(folder / built.file_names[0])  # another time, the same contents
     embeddings, layouts = np.array(built.embeddings), built.made_from("map")

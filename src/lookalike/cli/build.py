@@ -171,16 +171,19 @@ def warn(stages: dict[str, Any]) -> None:
 
 
 def _updated(result: dict[str, Any]) -> str:
-    names = result | {"moved": [f"{old} → {new}" for old, new in result["moved"].items()]}
-    changes = [(what, _named(names[what])) for what in ("added", "changed", "moved", "removed")]
-    counts = [(what, f"{result[what]:,}") for what in ("images", "skipped")]
-    return facts([("library", readable(result["library"])), *changes, *counts, ("seconds", f"{result['seconds']:.1f}")])
+    lines = {what: list(result[what]) for what in ("added", "changed", "removed")}
+    lines["moved"] = [f"{old} → {new}" for old, new in result["moved"].items()]
+    lines["skipped"] = [f"{name}: {reason}" for name, reason in result["unreadable"].items()]
+    counts = {what: len(lines[what]) for what in lines} | {what: result[what] for what in ("images", "skipped")}
+    shown = ("added", "changed", "moved", "removed", "images", "skipped")
+    changes = [(what, _counted(counts[what], lines.get(what, []))) for what in shown]
+    return facts([("library", readable(result["library"])), *changes, ("seconds", f"{result['seconds']:.1f}")])
 
 
-def _named(file_names: list[str]) -> str:
-    """How many, and which the first are."""
-    lines = [f"{len(file_names):,}", *(f"  {readable(name)}" for name in file_names[:FIRST])]
-    return "\n".join(lines + ["  …"] * (len(file_names) > FIRST))
+def _counted(count: int, lines: list[str]) -> str:
+    """How many, and the first of what there is to say of them."""
+    shown = [f"{count:,}", *(f"  {readable(line)}" for line in lines[:FIRST])]
+    return "\n".join(shown + ["  …"] * (len(lines) > FIRST))
 
 
 def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:

@@ -19,6 +19,8 @@ QUERY = "butterfly"
 """The family of the picture to search with."""
 PER_SEED = 1_000_000
 """Pictures of a family between one seed's and the next one's."""
+PER_FAMILY = 2
+"""Pictures of each family, at least: alone a picture has nothing that it is like, and nothing could be shown."""
 LAYOUTS = ("pca", "tsne")
 
 
@@ -41,6 +43,10 @@ def demo(
     The pictures come in some thirty families, one sub-folder each; Lookalike is not told, and is scored by how well it
     finds them. Nothing is downloaded.
     """
+    from lookalike.demo import FAMILIES
+
+    if images < (least := PER_FAMILY * len(FAMILIES)) and not draw_only:
+        raise typer.BadParameter(f"expected {least} or more; --draw-only draws fewer.", param_hint="--images")
     with progress_bars() as progress:
         _draw(output / "pictures", progress, images=images, size=size, seed=seed)
         if draw_only:

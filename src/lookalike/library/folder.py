@@ -68,13 +68,16 @@ class LibraryFolder:
     def create(cls, path: str | Path, folder: str | Path) -> "LibraryFolder":
         """The library at ``path`` for the pictures in ``folder``, a new one where there is none yet.
 
-        LibraryError when something else is there.
+        LibraryError when something else is there, or nothing can be written there.
         """
         path = Path(path)
         if not (path / HEADER).exists():
             if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - {FRESH, LOCK}):
                 raise LibraryError(f"{path} exists and is not a library; choose another place with -o")
-            path.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LibraryError(f"{path} cannot be made ({error.strerror}); choose another place with -o") from error
             with _locked(path):
                 if not (path / HEADER).exists():
                     header = {"format": FORMAT, "format_version": VERSION, "generation": 0, "stages": {}}

@@ -39,6 +39,8 @@ class Changes:
     moved: dict[str, str]
     """Old names to names that were not there before, of files that hold what the old ones held; one to one."""
     removed: list[str]
+    unreadable: dict[str, str]
+    """Files that cannot be read, to the reason, but for those that were skipped before for the same reason."""
 
 
 def update(files: LibraryFolder, *, device: str = "auto", progress: Progress | None = None) -> Changes:
@@ -53,12 +55,13 @@ def update(files: LibraryFolder, *, device: str = "auto", progress: Progress | N
             raise FolderError(f"{files.folder}, the folder of {files.path}, is not there; put it back, or build again")
         stages.scan(files.folder)
         before = after = files.table("images", "images")
+        skipped = files.table("skipped", "images")
         if stages.is_new:
             after = _Update(stages, before).commit()
         else:
             stages.decoded(files.working)  # makes a copy that was deleted, or left half replaced, again
         editing.follow(files)
-    return _changes(before, after)
+    return _changes(before, after, _unreadable(skipped, files.table("skipped", "images")))
 
 
 def _settled(files: LibraryFolder) -> tuple[Settings, int]:
@@ -72,7 +75,13 @@ def _settled(files: LibraryFolder) -> tuple[Settings, int]:
     return replace(chosen, **as_it_is), model["size"]
 
 
-def _changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:
+def _unreadable(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, str]:
+    """What is skipped now and was not, or for another reason."""
+    known, now = (dict(zip(table["file_name"], table["reason"], strict=True)) for table in (before, after))
+    return {name: reason for name, reason in now.items() if known.get(name) != reason}
+
+
+def _changes(before: pd.DataFrame, after: pd.DataFrame, unreadable: dict[str, str]) -> Changes:
     old, new = (dict(zip(table["file_name"], table["content_hash"], strict=True)) for table in (before, after))
     came: dict[str, list[str]] = {}
     for name in reversed([name for name in new if name not in old]):
@@ -85,6 +94,7 @@ def _changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:
         changed=[name for name, content in new.items() if old.get(name, content) != content],
         moved=moved,
         removed=[name for name in gone if name not in moved],
+        unreadable=unreadable,
     )
 
 
