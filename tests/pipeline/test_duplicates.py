@@ -1,9 +1,11 @@
 """Duplicates and outliers of a library: in groups, the one to keep first; the folder stays as it is."""
 
+import os
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import lookalike
 from lookalike.errors import LibraryError, MissingExtraError, SettingError
@@ -40,6 +42,24 @@ def test_exact_and_near_duplicates_the_one_to_keep_first(copied):
     assert found[["width", "height"]].to_numpy()[0].tolist() == [104, 80]
     sizes = {name: path.stat().st_size for name, path in zip(copied.file_names, copied.paths, strict=True)}
     assert found["bytes"].tolist() == [sizes[name] for name in found["file_name"]]
+
+
+def test_of_equally_large_ones_no_gif_is_kept_and_of_equal_files_the_oldest(tmp_path, pictures, quick):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 30, (64, 64, 3))
+    write_image((pictures(1, size=64)[0][0] // 2 + noise).astype(np.uint8), folder / "b.jpg")
+    Image.open(folder / "b.jpg").quantize(256).save(folder / "a.gif")
+    assert (folder / "a.gif").stat().st_size > (folder / "b.jpg").stat().st_size
+    for name, time in (("b (1).jpg", 10**9), ("c.jpg", 10**9), ("a.jpg", 2 * 10**9)):
+        (folder / name).write_bytes((folder / "b.jpg").read_bytes())
+        os.utime(folder / name, (time, time))
+    built = lookalike.build(folder, tmp_path / "a.lookalike", **quick)
+    exact = built.duplicates(exact=True)["file_name"].tolist()
+    assert exact[0] == "c.jpg", "one of the two oldest, the one with the shorter name"
+    assert sorted(exact) == ["a.jpg", "b (1).jpg", "b.jpg", "c.jpg"]
+    near = built.duplicates(2)["file_name"].tolist()
+    assert (near[0], set(near)) == ("c.jpg", {*exact, "a.gif"})
 
 
 def test_the_distance_is_that_to_the_first_of_the_group(copied):

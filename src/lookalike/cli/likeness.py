@@ -46,9 +46,9 @@ def duplicates(
     """Lists images that are there more than once, in groups.
 
     Exact duplicates are files of equal contents; near ones look like versions of one picture: saved again, resized,
-    cropped a little, brightened. The first image of a group is the one to keep: the largest in pixels, then in bytes,
-    then the first by name. The others follow, nearest to it first. Nothing is deleted: near ones are a proposal to
-    look at.
+    cropped a little, brightened. The first image of a group is the one to keep: the largest in pixels, of those rather
+    no GIF, then the largest in bytes, the oldest, the first by name, shorter ones first. The others follow, nearest to
+    it first. Nothing is deleted: near ones are a proposal to look at.
     """
     if exact and (verify or within is not None):
         raise typer.BadParameter(

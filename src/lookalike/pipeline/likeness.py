@@ -34,10 +34,10 @@ class Likeness(Finding):
 
         A group is ``exact`` when all its files have equal contents, else ``near``: its images are versions of one
         picture, or so the embeddings say. All of them are at most ``within`` from one of them, so no two are farther
-        apart than twice that. The first is the one to keep: the largest in pixels, then in bytes, then the first by
-        name; ``distance`` is that to it, Euclidean between unaveraged embeddings of length 1, and the others follow
-        nearest first. Groups are numbered from 1, the largest first; an image is in one group at most, and images
-        without a duplicate are not in the table.
+        apart than twice that. The first is the one to keep: the largest in pixels, of those rather no GIF, then the
+        largest in bytes, the oldest, the first by name, shorter ones first; ``distance`` is that to it, Euclidean
+        between unaveraged embeddings of length 1, and the others follow nearest first. Groups are numbered from 1, the
+        largest first; an image is in one group at most, and images without a duplicate are not in the table.
 
         ``within`` is a distance from 0 to 2, larger finds more and is more often wrong. None is cautious: a quarter of
         an image's own distance to its 50th neighbour, and 0.3 at most. ``exact`` leaves near duplicates out, and needs
@@ -83,7 +83,10 @@ class Likeness(Finding):
     def _to_keep_first(self) -> np.ndarray:
         """All rows in the order in which one would keep them."""
         of = self._rows
-        return np.lexsort((of["file_name"], -of["bytes"], -of["width"] * of["height"]))
+        few_colours = np.array([str(name).lower().endswith(".gif") for name in of["file_name"]], bool)
+        lengths = np.array([len(name) for name in of["file_name"]], np.int64)  # "a.jpg" ahead of "a (1).jpg"
+        pixels = of["width"] * of["height"]
+        return np.lexsort((of["file_name"], lengths, of["mtime_ns"], -of["bytes"], few_colours, -pixels))
 
     def _grouped(self, firsts: np.ndarray) -> pd.DataFrame:
         """The groups as a table, by the first image of each: int64 (n,)."""
