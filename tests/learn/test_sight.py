@@ -209,29 +209,44 @@ def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
     assert float(scratch.built_alike) == pytest.approx(UNTOLD)
 
 
-def painted(n, generator, *, by_kind):
-    """Arrangements in one of ten colours: of their kind, or any."""
+def painted(n, generator, *, by_kind, draw=arranged):
+    """Arrangements, say, in one of ten colours: of their kind, or any."""
     kinds = torch.arange(n) % 10
     colours = kinds if by_kind else torch.randint(10, (n,), generator=generator)
     hues = torch.tensor([colorsys.hsv_to_rgb(hue / 10, 0.7, 1) for hue in range(10)])
-    return arranged(n, generator) * hues[colours][:, :, None, None]
+    return draw(n, generator) * hues[colours][:, :, None, None]
+
+
+def told_by_colour(pictures, **settings):
+    """How much a picture changes in another colour, beside how far two pictures are from each other."""
+    torch.manual_seed(0)
+    sight = Sight(32, 64, IGNORED, 0.6, **settings)
+    sight.prepare(pictures)
+    seen, recoloured = (sight(of)[:, :32] for of in (pictures, pictures[:, [2, 0, 1]]))
+    return float((recoloured - seen).square().sum() / (seen - seen.roll(1, 0)).square().sum())
 
 
 @pytest.mark.parametrize("starter", [True, False])
 def test_colours_count_more_where_neighbours_without_them_have_them_in_common(starter, monkeypatch):
     def far(by_kind, heavier):
-        """How much a picture changes in another colour, beside how far two pictures are from each other."""
         monkeypatch.setattr(sight_module, "HEAVIER", heavier)
-        pictures = painted(200, torch.Generator().manual_seed(0), by_kind=by_kind)
-        torch.manual_seed(0)
-        sight = Sight(32, 64, IGNORED, 0.6, starter=starter)
-        sight.prepare(pictures)
-        seen, recoloured = (sight(of)[:, :32] for of in (pictures, pictures[:, [2, 0, 1]]))
-        return float((recoloured - seen).square().sum() / (seen - seen.roll(1, 0)).square().sum())
+        return told_by_colour(painted(200, torch.Generator().manual_seed(0), by_kind=by_kind), starter=starter)
 
     assert far(True, 7) > 1.05 * far(True, 1)
     assert far(True, HEAVIER) > far(True, 1)
     assert far(False, 7) == far(False, 1)
+
+
+@pytest.mark.parametrize(("draw", "counts"), [(arranged, False), (woven, True)])
+def test_colours_count_more_beside_motifs(draw, counts, monkeypatch):
+    pictures = painted(120, torch.Generator().manual_seed(0), by_kind=False, draw=draw)
+
+    def far(times, **settings):
+        monkeypatch.setattr(sight_module, "BESIDE_MOTIFS", times)
+        return told_by_colour(pictures, **settings)
+
+    assert (far(4) > 1.05 * far(1)) == counts
+    assert far(4, starter=False) == far(1, starter=False)
 
 
 def test_of_grey_pictures_the_palette_counts_as_always(monkeypatch):

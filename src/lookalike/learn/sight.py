@@ -10,7 +10,7 @@ digits are, and not where they are not, as in scenes and textures: see `Sight.bu
 instead: what the starter sees, wherever it is.
 
 Colours tell fruit apart, and garments not at all: the palette counts by whether pictures that are neighbours without
-the two descriptors of colours have colours in common.
+the two descriptors of colours have colours in common, and for more beside motifs than without.
 """
 
 from collections.abc import Collection
@@ -49,6 +49,8 @@ TELLING = (0.38, 0.86)
 them (without it: fine gradients): up to the first the palette has its usual weight, from the second on `HEAVIER`."""
 HEAVIER = 5.0
 """Times its usual weight that the palette has where colours tell most."""
+BESIDE_MOTIFS = 2.2
+"""Times its weight that the palette has beside motifs that count in full, so that they do not drown it."""
 COLOURLESS = 0.05
 """Share of pixels with a saturation of a quarter and more below which pictures are grey: their palettes are alike in
 lightness, and that tells nothing about colours."""
@@ -157,7 +159,7 @@ class Sight(nn.Module):
 
     def _weights(self, points: Tensor, changes: Tensor, coloured: bool) -> Tensor:
         """What each of the components (k,) is multiplied by: those of motifs by how little the pictures are built
-        alike, which is noted, those of the palette by whether colours tell."""
+        alike, which is noted, those of the palette by whether colours tell, and by how much motifs count."""
         ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
         factors = dict.fromkeys(ranks, 1.0)
         if len(points) >= FEWEST and (self.starter or coloured):
@@ -170,6 +172,8 @@ class Sight(nn.Module):
                 factors["palette"] += float(torch.nan_to_num(share)) * (HEAVIER - 1)
         if self.starter:
             factors["motifs"] = 1 - float(self.built_alike)
+        if self.starter and coloured:
+            factors["palette"] *= 1 + factors["motifs"] * (BESIDE_MOTIFS - 1)
         return torch.cat([points.new_full((rank,), factors[name]) for name, rank in ranks.items()])
 
     def _share(
