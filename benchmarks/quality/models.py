@@ -27,6 +27,10 @@ from lookalike.pipeline.scoring import cluster_scores, found_neighbors, search_s
 
 NETWORKS = ("siamese-vae", "siamese", "vae", "sparse-ae", "ae")
 """Models that see as many images as --effort says; `talk` is trained by the clock, the others not at all."""
+STEP = "one step"
+"""How the names of those end that are hardly trained: of the Siamese ones sight is left, and a network of no use."""
+SHORTEST = 1e-9
+"""Epochs that are one step."""
 
 
 def main() -> None:
@@ -37,7 +41,7 @@ def main() -> None:
     parser.add_argument("--labels", default="folders")
     parser.add_argument("--models", default="siamese-vae")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--effort", type=float, default=Siamese.effort, help="3 trains ten times as long")
+    parser.add_argument("--effort", type=float, default=Siamese.effort, help="3 trains ten times as long, 0 one step")
     parser.add_argument("--from-scratch", action="store_true", help="Siamese models without the starter")
     parser.add_argument("--minutes", type=float, default=None, help="ends each training by the clock (for `talk`)")
     parser.add_argument("--libraries", type=Path, help="keeps the libraries there; what one holds is not made again")
@@ -45,7 +49,7 @@ def main() -> None:
     for seed in map(int, options.seeds.split(",")):
         for model in options.models.split(","):
             effort = options.effort if model in NETWORKS else None
-            name = f"{model}, effort {effort:g}" if effort not in (None, Siamese.effort) else model
+            name = model if effort in (None, Siamese.effort) else f"{model}, {f'effort {effort:g}' if effort else STEP}"
             name += FROM_SCRATCH * options.from_scratch
             for averaged, run in measured(options, model, seed):
                 facts = {"effort": effort, "minutes": options.minutes, "averaged": averaged}
@@ -58,7 +62,7 @@ def measured(options: argparse.Namespace, model: str, seed: int) -> Iterator[tup
     if options.from_scratch:
         settings["model_settings"] = {"starter": False}
     if model in NETWORKS:
-        settings["epochs"] = options.effort * default_epochs(n_images(options.folder))
+        settings["epochs"] = max(SHORTEST, options.effort * default_epochs(n_images(options.folder)))
     with place(options.libraries) as kept:
         name = f"{options.name or options.folder.name}-{model}-{options.effort:g}-{seed}"
         output = kept / f"{name}{FROM_SCRATCH.replace(' ', '-') * options.from_scratch}.lookalike"

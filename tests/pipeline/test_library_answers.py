@@ -11,6 +11,7 @@ from lookalike import metrics
 from lookalike.errors import ImageError, LibraryBusyError, LibraryError, SettingError
 from lookalike.images import decode, encode_jpeg
 from lookalike.library import LibraryFolder
+from lookalike.pipeline.labels import labels_from
 from lookalike.search import ExactIndex
 
 
@@ -216,6 +217,13 @@ def test_scores_are_those_computed_by_hand(library):
         alike = np.flatnonzero((labels == labels[row]) & (np.arange(25) != row))
         precisions.append(np.mean([(away[alike] <= away[i]).sum() / (away <= away[i]).sum() for i in alike]))
     assert scores["map"] == pytest.approx(np.mean(precisions))
+
+
+def test_labels_are_the_first_sub_folder_or_the_innermost(library):
+    names = ["train/cats/1.jpg", "train/dogs/wild/2.jpg", "odd/3.jpg", "4.jpg"]
+    assert labels_from("folders", names).tolist() == ["train", "train", "odd", None]
+    assert labels_from("innermost", names).tolist() == ["cats", "wild", "odd", None]
+    assert library.evaluate("innermost") == library.evaluate("folders"), "of folders that hold no others"
 
 
 def test_labels_between_semicolons_and_two_labels_for_one_image(library, tmp_path):

@@ -37,10 +37,10 @@ def compare(
     labels: Annotated[
         str,
         typer.Option(
-            metavar="folders|FILE.csv|none",
-            help="The truth to score against: the first sub-folder of each image, or a CSV file with the columns "
-            "file_name and label. With none, or where there are no sub-folders, the scores are those that need no "
-            "labels.",
+            metavar="folders|innermost|FILE.csv|none",
+            help="The truth to score against: the first sub-folder of each image, the innermost, or a CSV file with "
+            "the columns file_name and label. With none, or where there are no sub-folders, the scores are those that "
+            "need no labels.",
         ),
     ] = "folders",
     minutes: Annotated[

@@ -109,9 +109,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 Labels = Annotated[
     str | None,
     typer.Option(
-        metavar="folders|FILE.csv",
-        help="The truth to score against: the first sub-folder of each image, or a CSV file with the columns file_name "
-        "and label.",
+        metavar="folders|innermost|FILE.csv",
+        help="The truth to score against: the first sub-folder of each image, the innermost, or a CSV file with the "
+        "columns file_name and label.",
     ),
 ]
 NumberOfClusters = Annotated[

@@ -18,7 +18,7 @@ from lookalike import errors, images, learn
 from lookalike.errors import LibraryError, LookalikeError, MissingExtraError, ModelError, SettingError
 from lookalike.library import HEADER, LibraryFolder, fingerprint
 from lookalike.pipeline.building import library_path
-from lookalike.pipeline.labels import labels_from
+from lookalike.pipeline.labels import SUBFOLDERS, labels_from
 from lookalike.pipeline.library import Library, open
 from lookalike.pipeline.scoring import LABELLED, UNLABELLED
 from lookalike.pipeline.settings import Settings
@@ -84,7 +84,7 @@ def compare(
     models : names, optional
         Default: all of ``lookalike.learn.names()`` but ``talk``, which takes hours. A model that cannot run here, its
         extra or its files missing say, is left out, with the reason in ``skipped``.
-    labels : "folders", path of a CSV, or None
+    labels : "folders", "innermost", path of a CSV, or None
         What to score against, as in ``Library.evaluate``; used for scoring only. Where the sub-folders give fewer than
         two labels, or with None, the scores are those that need no labels.
     minutes : float, optional
@@ -196,7 +196,7 @@ def _usable(labels: str | Path | None, folder: str | Path, progress: Progress | 
     if candidates.empty:
         return str(labels)
     n_labels = len({label for label in labels_from(labels, candidates["file_name"]) if label is not None})
-    if n_labels < 2 and str(labels) != "folders":
+    if n_labels < 2 and str(labels) not in SUBFOLDERS:
         raise SettingError(f"labels={str(labels)!r} gives {n_labels} label(s) for {folder}; two are needed")
     return str(labels) if n_labels > 1 else None
 

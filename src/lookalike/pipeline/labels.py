@@ -1,4 +1,4 @@
-"""The truth, when there is one: the first sub-folder, or a CSV of the user's. Used for scoring only."""
+"""The truth, when there is one: sub-folders, or a CSV of the user's. Used for scoring only."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from lookalike.errors import SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
+SUBFOLDERS = {"folders": 0, "innermost": -1}
+"""Sources of labels that are sub-folders, and which of an image's it is: the first, or that in which it lies."""
+
 
 def labels_from(source: str | Path, file_names: Iterable[str]) -> np.ndarray:
     """A label, or None, for each file name: object (n,).
 
-    ``source`` is ``folders``, or a CSV file with a column ``file_name`` and a column ``label`` (or ``class`` or
-    ``group``, or else the first that is not file_name); an empty cell, or a name that is not in it, is no label.
-    Columns are parted by commas or, as spreadsheets of some countries write them, semicolons. SettingError when the
-    file cannot be read as such, gives one image two labels, or labels none of the images.
+    ``source`` is ``folders`` (the first sub-folder), ``innermost`` (that in which the image lies), or a CSV file with a
+    column ``file_name`` and a column ``label`` (or ``class`` or ``group``, or else the first that is not file_name); an
+    empty cell, or a name that is not in it, is no label. Columns are parted by commas or, as spreadsheets of some
+    countries write them, semicolons. SettingError when the file cannot be read as such, gives one image two labels, or
+    labels none of the images.
     """
-    if str(source) == "folders":
-        return np.array([name.split("/", 1)[0] if "/" in name else None for name in file_names], object)
+    if (which := SUBFOLDERS.get(str(source))) is not None:
+        return np.array([name.split("/")[:-1][which] if "/" in name else None for name in file_names], object)
     names, table = list(file_names), _read(Path(source))
     column = next((name for name in ("label", "class", "group") if name in table), None)
     column = column or next(name for name in table.columns if name != "file_name")
@@ -58,7 +62,9 @@ def _read(path: Path) -> pd.DataFrame:
         parted = ";" if ";" in head and "," not in head else ","
         table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=parted)
     except FileNotFoundError:
-        raise SettingError(f"labels={str(path)!r} is missing; name a CSV file, or 'folders' for sub-folders") from None
+        raise SettingError(
+            f"labels={str(path)!r} is missing; name a CSV file, or 'folders' or 'innermost' for sub-folders"
+        ) from None
     except (OSError, ValueError) as error:
         raise SettingError(f"labels={str(path)!r} cannot be read as CSV: {error}") from None
     if "file_name" not in table or table.shape[1] < 2:

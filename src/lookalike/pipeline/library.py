@@ -112,7 +112,8 @@ class Library(Likeness, Editing):
         return organize.typical(self.unaveraged, self.clusters, n)
 
     def evaluate(self, labels: str | Path = "folders", *, progress: Progress | None = None) -> dict[str, Any]:
-        """How well clusters and search agree with labels: the first sub-folder, or a CSV of file_name and label.
+        """How well clusters and search agree with labels: the first sub-folder of each image, with ``innermost`` that
+        in which it lies, or a CSV of file_name and label.
 
         Gives images, classes, clusters, and between 0 and 1 acc, nmi, ari, ami, precision_at_10, recall_at_10 (share
         of an image's label among its ten nearest; images without a label count as wrong there), knn_accuracy (of the

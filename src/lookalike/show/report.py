@@ -48,7 +48,7 @@ def write_report(
         Built to the end.
     path : path
         A file that ends in ``.html``; it is replaced whole.
-    labels : "folders", path of a CSV, or None
+    labels : "folders", "innermost", path of a CSV, or None
         What the clusters and the search are scored against, as in ``library.evaluate``. None takes the sub-folders
         when there are at least two, and else shows no scores.
     progress : callable, optional
