@@ -184,7 +184,7 @@ def test_objects_are_never_written(files):
 def test_a_table_that_is_cut_off_is_named(files):
     place = files.path / files.header["stages"]["first"]["files"]["table"]
     place.write_bytes(place.read_bytes()[:-20])
-    with pytest.raises(LibraryError, match=r"table of stage first cannot be read .*run `lookalike build` again"):
+    with pytest.raises(LibraryError, match=r"table of stage first cannot be read .*`lookalike build .+ makes it anew"):
         files.table("table", "first")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lookalike
-from lookalike.errors import FolderError, LibraryError, SettingError
+from lookalike.errors import FolderError, LibraryError, LookalikeError, SettingError
 from lookalike.images import write_image
 from lookalike.library import LibraryFolder
 from lookalike.pipeline import stages
@@ -43,6 +43,39 @@ def stop_before_training(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stages.learn, "train", interrupted)
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off"])
+@pytest.mark.parametrize("stage", ["images", "embeddings", "index", "map", "clusters", "model"])
+def test_what_is_gone_or_cut_off_is_made_again(built, folder, stage, damage):
+    built.rename(min(built.cluster_names), "kept")
+    before, names = np.array(built.embeddings), list(built.file_names)
+    for file in built.path.glob(f"{stage}-*"):
+        if file.is_dir() and damage == "gone":
+            shutil.rmtree(file)
+        elif file.is_dir():
+            weights = file / "model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:100])
+        elif damage == "gone":
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:100])
+    for file in built.path.glob("neighbors-*") if stage == "index" else ():
+        file.unlink()
+    if stage == "model":
+        with pytest.raises(LookalikeError):
+            lookalike.open(built.path).encode(folder / "discs" / "000.png")
+    asked = {"images": "file_names", "embeddings": "unaveraged", "map": "layout", "index": "neighbors"}
+    if stage in asked:
+        with pytest.raises(LibraryError, match=r"`lookalike build .+ -o .+` makes it anew"):
+            getattr(lookalike.open(built.path), asked[stage])
+    again = lookalike.build(folder, built.path)
+    assert list(again.file_names) == names
+    assert committed(again) >= {"images", "model", *ARRANGED}
+    np.testing.assert_allclose(again.embeddings, before, atol=1e-5)
+    assert "kept" in again.cluster_names.values(), "edits are kept by the names of the images"
+    assert len(again.find(folder / "discs" / "000.png"))
+    assert again.layout.shape == (12, 2)
 
 
 @pytest.mark.parametrize("moment", ["train", "embed"])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
-from lookalike.library.tables import as_columns, read_table
+from lookalike.library.tables import as_columns, is_whole, read_table
 
 if TYPE_CHECKING:
     import pandas
@@ -159,10 +159,16 @@ class LibraryFolder:
 
     def _record(self, stage: str) -> dict[str, Any]:
         if stage not in self.header["stages"]:
-            again = f"lookalike build {shlex.quote(str(self.header['folder']))} -o {shlex.quote(str(self.path))}"
-            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); `{again}` goes on with it")
+            raise LibraryError(
+                f"{self.path} is not built that far ({stage} is missing); `{self._again}` goes on with it"
+            )
         record: dict[str, Any] = self.header["stages"][stage]
         return record
+
+    @property
+    def _again(self) -> str:
+        """The command that builds it."""
+        return f"lookalike build {shlex.quote(str(self.header['folder']))} -o {shlex.quote(str(self.path))}"
 
     def _read(self, stage: str, name: str, read: Callable[[Path], Result]) -> Result:
         """Reads a file of a stage; once more from a fresh header when a writer replaced it in between."""
@@ -175,7 +181,7 @@ class LibraryFolder:
             except (OSError, KeyError, ValueError) as error:
                 if attempt == 2 or not isinstance(error, FileNotFoundError):
                     raise LibraryError(
-                        f"{self.path}: {name} of stage {stage} cannot be read ({error}); run `lookalike build` again"
+                        f"{self.path}: {name} of stage {stage} cannot be read ({error}); `{self._again}` makes it anew"
                     ) from error
                 self._go_on()
         raise AssertionError("unreachable")
@@ -238,6 +244,15 @@ class LibraryFolder:
         kept = {stage: record for stage, record in self.header["stages"].items() if stage not in stages}
         self._put(stages=kept)
         self._sweep()
+
+    def damaged(self) -> list[str]:
+        """Stages of which something is missing or cannot be read; of tables and arrays as far as their ends tell."""
+        stages = self.header["stages"].items()
+        return [
+            stage
+            for stage, record in stages
+            if not all(is_whole(self.path / name) for name in record["files"].values())
+        ]
 
     def give_up(self) -> None:
         """Takes a library away of which nothing was built yet. Call it inside ``writing``, as the last thing."""

@@ -37,6 +37,24 @@ def parquet_columns(path: Path) -> dict[str, str]:
     return {column.name: kind(column.type) for column in parquet.read_schema(path)}
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a table, an array or the weights in a folder can be read, as far as their heads and ends tell."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.is_dir():
+            for weights in path.glob("*.safetensors"):
+                with safe_open(weights, "np"):
+                    pass
+        elif path.suffix == ".parquet":
+            parquet_columns(path)
+        elif path.suffix == ".npy":
+            np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, SafetensorError):
+        return False
+    return path.exists() and not path.is_symlink()
+
+
 def as_columns(table: "pyarrow.Table") -> dict[str, np.ndarray]:
     """The columns of a table, objects for text and bytes; Arrow's own ``to_numpy`` would load pandas."""
     return {name: _array(table.column(name).combine_chunks()) for name in table.column_names}

@@ -23,10 +23,11 @@ def build(
     """Makes a library of the pictures in ``folder``: decode, train, embed, index, project, cluster.
 
     ``folder`` is searched recursively and never written to. The library goes to ``output``, by default
-    ``NAME.lookalike`` in the working directory. Where it exists already, the build goes on from where it stopped, and
-    a setting that differs redoes what depends on it. ``settings`` are those of `lookalike.pipeline.Settings`:
-    ``model``, ``n_clusters``, ``projection``, ``epochs``, ``minutes``, ``random_state`` and others. ``device`` is
-    ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as ``progress(stage, done, total, note="")``.
+    ``NAME.lookalike`` in the working directory. Where it exists already, the build goes on from where it stopped; a
+    setting that differs redoes what depends on it, and what is missing or damaged is made again. ``settings`` are those
+    of `lookalike.pipeline.Settings`: ``model``, ``n_clusters``, ``projection``, ``epochs``, ``minutes``,
+    ``random_state`` and others. ``device`` is ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as
+    ``progress(stage, done, total, note="")``.
 
     Raises `FolderError` when there is nothing to read, `SettingError` for a setting that cannot be, `LibraryError`
     when ``output`` is something else than a library, or that of another folder, `LibraryBusyError` when another
@@ -40,6 +41,8 @@ def build(
     files = LibraryFolder.create(place, root)
     with files.writing():
         _check_owner(files, root)
+        if damaged := files.damaged():
+            files.forget(*damaged)
         chosen = _chosen(files, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
         try:

@@ -379,9 +379,9 @@ class Stages:
     def _resting_on(self, stage: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
         """Stages that are of no use any more when this one is replaced; the model is: it still encodes."""
         known = self.files.facts(stage).get("content") if self.files.has(stage) else None
-        if stage == "images" and known == facts["content"]:
-            return ()
-        return RESTING.get(stage, ())
+        same = stage == "images" and known == facts["content"]
+        lost = stage == "embeddings" and not self.files.has(stage)  # those of the same model are what they were
+        return () if same or lost else RESTING.get(stage, ())
 
 
 def _versions(model: str) -> dict[str, str]:
