@@ -28,7 +28,8 @@ What `--json` prints:
 
 ```
 build        {"library", "images", "skipped", "model", "clusters", "seconds": {"scan", ..., "total"}}
-update       {"library", "added", "changed", "moved": {old name: new name}, "removed", "images", "skipped", "seconds"}
+update       {"library", "added", "changed", "moved": {old name: new name}, "removed",
+              "unreadable": {name: reason}, "images", "skipped", "seconds"}
 find         [{"query", "matches": [{"rank", "file_name", "distance", "cluster"}]}]     cluster -1 is none
 cluster      {"library", "method", "space", "n_clusters", "none", "kept", "clusters": [{"cluster", "name", "images",
               "typical"}], "modularity": {"k", "modularity", "kept"} or null}

@@ -283,10 +283,11 @@ def test_update_says_what_has_changed(run, folder, tmp_path):
     changed = run("update", place)
     assert changed.code == 0
     said = "\n".join(line.strip() for line in changed.out.splitlines())
-    assert "added    11\n01.png\n" in said
-    assert "moved    1\nchecks/000.png → 00.png\n" in said
-    assert "removed  1\nchecks/001.png\n" in said
-    assert "skipped  2\nchecks/001.png: " in said
+    assert "added       11\n01.png\n" in said
+    assert "moved       1\nchecks/000.png → 00.png\n" in said
+    assert "removed     1\nchecks/001.png\n" in said
+    assert "unreadable  1\nchecks/001.png: " in said
+    assert "skipped     2\n" in said
     assert "58" in changed.out
     assert run("find", place, "00.png", "-n", "1", "--json").code == 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lookalike
-from lookalike.errors import FolderError, LibraryError, LookalikeError, SettingError
+from lookalike.errors import FolderError, LibraryError, ModelError, SettingError
 from lookalike.images import write_image
 from lookalike.library import LibraryFolder
 from lookalike.pipeline import stages
@@ -45,37 +45,79 @@ def stop_before_training(monkeypatch):
     monkeypatch.setattr(stages.learn, "train", interrupted)
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut off"])
+def records(library):
+    return LibraryFolder(library.path).header["stages"]
+
+
+def harm(library, stage, damage):
+    """Takes the files of a stage away, all but their first bytes, or all of their bytes; of a model what is in it."""
+    for name in records(library)[stage]["files"].values():
+        place = library.path / name
+        for file in sorted(place.iterdir()) if place.is_dir() else [place]:
+            if damage == "gone":
+                file.unlink()
+            else:
+                file.write_bytes(file.read_bytes()[: {"cut off": 100, "emptied": 0}[damage]])
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "emptied"])
 @pytest.mark.parametrize("stage", ["images", "embeddings", "index", "map", "clusters", "model"])
-def test_what_is_gone_or_cut_off_is_made_again(built, folder, stage, damage):
+def test_what_is_gone_or_damaged_is_made_again(built, folder, stage, damage):
     built.rename(min(built.cluster_names), "kept")
-    before, names = np.array(built.embeddings), list(built.file_names)
-    for file in built.path.glob(f"{stage}-*"):
-        if file.is_dir() and damage == "gone":
-            shutil.rmtree(file)
-        elif file.is_dir():
-            weights = file / "model.safetensors"
-            weights.write_bytes(weights.read_bytes()[:100])
-        elif damage == "gone":
-            file.unlink()
-        else:
-            file.write_bytes(file.read_bytes()[:100])
-    for file in built.path.glob("neighbors-*") if stage == "index" else ():
-        file.unlink()
+    before, names, clusters, stages_before = np.array(built.embeddings), *answers(built), records(built)
+    harm(built, stage, damage)
     if stage == "model":
-        with pytest.raises(LookalikeError):
+        with pytest.raises(ModelError):
             lookalike.open(built.path).encode(folder / "discs" / "000.png")
     asked = {"images": "file_names", "embeddings": "unaveraged", "map": "layout", "index": "neighbors"}
     if stage in asked:
         with pytest.raises(LibraryError, match=r"`lookalike build .+ -o .+` makes it anew"):
             getattr(lookalike.open(built.path), asked[stage])
     again = lookalike.build(folder, built.path)
-    assert list(again.file_names) == names
-    assert committed(again) >= {"images", "model", *ARRANGED}
+    assert answers(again) == (names, clusters), "edits, too"
     np.testing.assert_allclose(again.embeddings, before, atol=1e-5)
-    assert "kept" in again.cluster_names.values(), "edits are kept by the names of the images"
     assert len(again.find(folder / "discs" / "000.png"))
     assert again.layout.shape == (12, 2)
+    made_anew = {name for name, record in records(again).items() if record != stages_before[name]}
+    resting = {"embeddings", "index", "map", "clusters", "edits"} if stage == "model" else set()
+    assert {stage} <= made_anew <= {stage, *resting}, "the others stay as they are"
+
+
+def answers(library):
+    """The names of the images, and of the cluster of each."""
+    names = list(library.file_names)
+    return names, [library.cluster_names[cluster] for cluster in library.clusters]
+
+
+def test_several_stages_are_made_again_and_a_folder_that_has_changed_comes_in(built, folder):
+    for stage, damage in (("images", "emptied"), ("model", "gone"), ("map", "cut off")):
+        harm(built, stage, damage)
+    shutil.copy(folder / "discs" / "000.png", folder / "a new one.png")
+    again = lookalike.build(folder, built.path)
+    assert len(again.file_names) == 13
+    assert again.find(folder / "a new one.png", n=2)["file_name"].tolist() == ["a new one.png", "discs/000.png"]
+
+
+def test_edits_that_are_damaged_are_not_thrown_away(built, folder):
+    built.rename(min(built.cluster_names), "kept")
+    harm(built, "edits", "gone")
+    again = lookalike.build(folder, built.path)
+    assert "edits" in records(again)
+    with pytest.raises(LibraryError, match=r"edits of stage edits cannot be read .+; restore it"):
+        again.clusters  # noqa: B018
+
+
+def test_what_the_machine_does_not_let_one_read_is_not_made_again(built, folder, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    before = records(built)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", refused)
+        with pytest.raises(LibraryError, match="Permission denied"):
+            lookalike.build(folder, built.path)
+    assert records(built) == before
+    assert len(lookalike.open(built.path).unaveraged) == 12
 
 
 @pytest.mark.parametrize("moment", ["train", "embed"])

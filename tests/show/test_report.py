@@ -223,7 +223,7 @@ def test_labels_may_come_from_a_table(library, tmp_path):
     assert "truth.csv" in page.text
     assert "2 labels" in page.text
     _, page = read(write_report(library, tmp_path / "r.html", labels="innermost"))
-    assert "sub-folders" in page.text
+    assert "the innermost sub-folders" in page.text
     with pytest.raises(SettingError, match=r"no\.csv"):
         write_report(library, tmp_path / "r.html", labels=tmp_path / "no.csv")
 

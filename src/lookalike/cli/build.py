@@ -173,16 +173,15 @@ def warn(stages: dict[str, Any]) -> None:
 def _updated(result: dict[str, Any]) -> str:
     lines = {what: list(result[what]) for what in ("added", "changed", "removed")}
     lines["moved"] = [f"{old} → {new}" for old, new in result["moved"].items()]
-    lines["skipped"] = [f"{name}: {reason}" for name, reason in result["unreadable"].items()]
-    counts = {what: len(lines[what]) for what in lines} | {what: result[what] for what in ("images", "skipped")}
-    shown = ("added", "changed", "moved", "removed", "images", "skipped")
-    changes = [(what, _counted(counts[what], lines.get(what, []))) for what in shown]
-    return facts([("library", readable(result["library"])), *changes, ("seconds", f"{result['seconds']:.1f}")])
+    lines["unreadable"] = [f"{name}: {reason}" for name, reason in result["unreadable"].items()]
+    changes = [(what, _counted(lines[what])) for what in ("added", "changed", "moved", "removed", "unreadable")]
+    counts = [(what, f"{result[what]:,}") for what in ("images", "skipped")]
+    return facts([("library", readable(result["library"])), *changes, *counts, ("seconds", f"{result['seconds']:.1f}")])
 
 
-def _counted(count: int, lines: list[str]) -> str:
-    """How many, and the first of what there is to say of them."""
-    shown = [f"{count:,}", *(f"  {readable(line)}" for line in lines[:FIRST])]
+def _counted(lines: list[str]) -> str:
+    """How many, and the first of them."""
+    shown = [f"{len(lines):,}", *(f"  {readable(line)}" for line in lines[:FIRST])]
     return "\n".join(shown + ["  …"] * (len(lines) > FIRST))
 
 

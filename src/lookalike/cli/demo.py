@@ -31,7 +31,9 @@ def demo(
         typer.Argument(metavar="OUT", help="Where everything goes. Default: lookalike-demo.", show_default=False),
     ] = Path("lookalike-demo"),
     *,
-    images: Annotated[int, typer.Option(min=1, metavar="N", help="How many pictures to draw.")] = 2000,
+    images: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many pictures to draw; 64 or more, fewer with --draw-only.")
+    ] = 2000,
     size: Annotated[int, typer.Option(min=32, max=1024, metavar="S", help="Their pixels a side.")] = 96,
     seed: Annotated[int, typer.Option(min=0, metavar="S", help="Another seed draws other pictures.")] = 0,
     draw_only: Annotated[bool, typer.Option("--draw-only", help="Draw the pictures, and nothing else.")] = False,

@@ -13,6 +13,7 @@ from lookalike.learn.model import (
     embed,
     home,
     image_size,
+    is_saved,
     load_model,
     names,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "from_codes",
     "home",
     "image_size",
+    "is_saved",
     "load_model",
     "names",
     "train",

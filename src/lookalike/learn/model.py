@@ -302,6 +302,18 @@ class Trained:
         (folder / "model.json").write_text(json.dumps(document, indent=1))
 
 
+def is_saved(folder: Path) -> bool:
+    """Whether a folder holds what ``Trained.save`` wrote, as far as the beginnings of the files tell."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        json.loads(bounded(folder / "model.json"))
+        with safe_open(folder / "model.safetensors", "np"):
+            return True
+    except (OSError, ValueError, SafetensorError):
+        return False
+
+
 def load_model(folder: str | Path, device: str = "auto") -> Trained:
     """The model that ``Trained.save`` wrote; ModelError when the folder does not hold one."""
     import torch

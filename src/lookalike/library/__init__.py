@@ -13,7 +13,7 @@ from lookalike.library.folder import (
     Stage,
     fingerprint,
 )
-from lookalike.library.tables import arrow_stream, parquet_columns
+from lookalike.library.tables import arrow_stream, digest, parquet_columns
 
 __all__ = [
     "FORMAT",
@@ -27,6 +27,7 @@ __all__ = [
     "LibraryFolder",
     "Stage",
     "arrow_stream",
+    "digest",
     "fingerprint",
     "parquet_columns",
 ]

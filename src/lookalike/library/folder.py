@@ -4,6 +4,7 @@ A stage commits whole or not at all: its files are written under names that nobo
 is replaced by one that does. Whatever the header does not name does not exist, and is swept away by the next writer.
 """
 
+import errno
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
-from lookalike.library.tables import as_columns, is_whole, read_table
+from lookalike.library.tables import DAMAGED, as_columns, read_table
 
 if TYPE_CHECKING:
     import pandas
@@ -34,6 +35,9 @@ COPY = re.compile(rf"{WORKING}(-[0-9]{{1,18}})?")
 """What a working copy may be called: the header names the one that counts, and an update makes another."""
 ROOTS = ("images", "model", "embeddings")
 """Stages that every answer rests on: with another of these it is another library."""
+
+BY_HAND = ("edits",)
+"""Stages that no build makes again."""
 
 Content = Any  # a DataFrame, an array, or a callable that fills a folder
 Result = TypeVar("Result")
@@ -122,6 +126,21 @@ class LibraryFolder:
         record = self.header["stages"].get(stage)
         return record is not None and (made_from is None or record["made_from"] == made_from)
 
+    def is_whole(self, stage: str) -> bool:
+        """Whether everything that a committed stage keeps is there and can be read; of a folder whether it is there.
+
+        What the machine does not let one read (permissions, a disk that fails) counts as whole: it may be good.
+        """
+        for name, file in self._record(stage)["files"].items():
+            read = {".parquet": self.columns, ".npy": self.array}.get(Path(file).suffix, self.place)
+            try:
+                read(name, stage)
+            except LibraryError as error:
+                why = error.__cause__
+                if not isinstance(why, OSError) or why.errno in (None, errno.ENOENT):
+                    return False
+        return True
+
     def holds(self, name: str, stage: str) -> bool:
         """Whether the stage is committed and keeps something of this name."""
         return self.has(stage) and name in self._record(stage)["files"]
@@ -159,9 +178,7 @@ class LibraryFolder:
 
     def _record(self, stage: str) -> dict[str, Any]:
         if stage not in self.header["stages"]:
-            raise LibraryError(
-                f"{self.path} is not built that far ({stage} is missing); `{self._again}` goes on with it"
-            )
+            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); `{self._again}` goes on")
         record: dict[str, Any] = self.header["stages"][stage]
         return record
 
@@ -178,11 +195,11 @@ class LibraryFolder:
                 if path.is_symlink() or not (path.is_file() or path.is_dir()):
                     raise FileNotFoundError(f"{path.name} is missing")
                 return read(path)
-            except (OSError, KeyError, ValueError) as error:
+            except DAMAGED as error:
                 if attempt == 2 or not isinstance(error, FileNotFoundError):
-                    raise LibraryError(
-                        f"{self.path}: {name} of stage {stage} cannot be read ({error}); `{self._again}` makes it anew"
-                    ) from error
+                    advice = "restore it" if stage in BY_HAND else f"`{self._again}` makes it anew"
+                    what = f"{name} of stage {stage} cannot be read ({error})"
+                    raise LibraryError(f"{self.path}: {what}; {advice}") from error
                 self._go_on()
         raise AssertionError("unreachable")
 
@@ -244,15 +261,6 @@ class LibraryFolder:
         kept = {stage: record for stage, record in self.header["stages"].items() if stage not in stages}
         self._put(stages=kept)
         self._sweep()
-
-    def damaged(self) -> list[str]:
-        """Stages of which something is missing or cannot be read; of tables and arrays as far as their ends tell."""
-        stages = self.header["stages"].items()
-        return [
-            stage
-            for stage, record in stages
-            if not all(is_whole(self.path / name) for name in record["files"].values())
-        ]
 
     def give_up(self) -> None:
         """Takes a library away of which nothing was built yet. Call it inside ``writing``, as the last thing."""

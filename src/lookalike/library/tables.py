@@ -1,7 +1,10 @@
 """Tables as they lie in a library (Parquet), and as they are sent (Arrow)."""
 
+from hashlib import blake2b
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -11,6 +14,9 @@ if TYPE_CHECKING:
 
 MAX_TABLE, MAX_ROW = 64 << 20, 4096
 """Bytes: a table that takes more than these and so many for each row, unpacked, is not read."""
+
+DAMAGED = (OSError, EOFError, LookupError, SyntaxError, TypeError, ValueError, BadZipFile, TokenError)
+"""What reading a table or an array can end with when it is gone or damaged."""
 
 
 def arrow_stream(table: "pandas.DataFrame") -> bytes:
@@ -24,6 +30,13 @@ def arrow_stream(table: "pandas.DataFrame") -> bytes:
     return bytes(sink.getvalue())
 
 
+def digest(table: "pandas.DataFrame") -> str:
+    """What a table holds, in short."""
+    import pandas as pd
+
+    return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
+
+
 def parquet_columns(path: Path) -> dict[str, str]:
     """The columns of a Parquet file, each ``lists``, ``numbers`` or ``other``; nothing but its end is read."""
     from pyarrow import parquet, types
@@ -35,24 +48,6 @@ def parquet_columns(path: Path) -> dict[str, str]:
         return "numbers" if types.is_integer(of) or types.is_floating(of) else "other"
 
     return {column.name: kind(column.type) for column in parquet.read_schema(path)}
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a table, an array or the weights in a folder can be read, as far as their heads and ends tell."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        if path.is_dir():
-            for weights in path.glob("*.safetensors"):
-                with safe_open(weights, "np"):
-                    pass
-        elif path.suffix == ".parquet":
-            parquet_columns(path)
-        elif path.suffix == ".npy":
-            np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, SafetensorError):
-        return False
-    return path.exists() and not path.is_symlink()
 
 
 def as_columns(table: "pyarrow.Table") -> dict[str, np.ndarray]:

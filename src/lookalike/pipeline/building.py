@@ -41,8 +41,6 @@ def build(
     files = LibraryFolder.create(place, root)
     with files.writing():
         _check_owner(files, root)
-        if damaged := files.damaged():
-            files.forget(*damaged)
         chosen = _chosen(files, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
         try:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ import numpy as np
 
 from lookalike import images, learn, organize
 from lookalike.errors import FolderError, ModelError
-from lookalike.library import LibraryFolder, fingerprint
+from lookalike.library import LibraryFolder, digest, fingerprint
 from lookalike.pipeline import editing, indexing
 from lookalike.pipeline.given import check_table, embeddings_for
 from lookalike.pipeline.layouts import LAYOUT_STAGES
@@ -90,7 +89,7 @@ class Stages:
     @property
     def is_new(self) -> bool:
         """Whether `scan` found anything else than what the library has."""
-        return not self.files.has("images", self.images_made_from)
+        return not self._has("images", self.images_made_from)
 
     def unchanged(self, known: pd.DataFrame) -> dict[int, tuple[int, str]]:
         """Of what `scan` found, by its row, the slot and hash of images in this table of path, size and time alike."""
@@ -131,7 +130,7 @@ class Stages:
                 f"the first, {reason.file_name}: {reason.reason}"
             )
         counts = {"images": len(rows), "skipped": len(skipped), "other_files": self._found.other_files}
-        content = _content(rows[["file_name", "content_hash"]])
+        content = digest(rows[["file_name", "content_hash"]])
         facts = {**counts, "content": content, "scan_seconds": round(self._scan_seconds, 3)}
         return {"images": rows, "skipped": skipped}, facts
 
@@ -175,9 +174,8 @@ class Stages:
             return self.indexed(self._embeddings, known)
 
         made_from = self.index_made_from(embeddings)
-        if self.files.has("index", made_from) and not indexing.is_usable(self.files):
-            self.files.forget("index")
-        self._run("index", made_from, make)
+        anew = self.files.has("index", made_from) and not indexing.is_usable(self.files)
+        self._run("index", made_from, make, anew=anew)
 
     def map(self) -> None:
         """Lays the images out in two dimensions."""
@@ -253,7 +251,7 @@ class Stages:
         """The fingerprint of what `scan` found, and of how it is decoded."""
         found = self._found
         return fingerprint(
-            [_content(found.candidates), _content(found.skipped), self._size, self.settings.fit, found.other_files],
+            [digest(found.candidates), digest(found.skipped), self._size, self.settings.fit, found.other_files],
             images.COPY_VERSION,
         )
 
@@ -368,32 +366,31 @@ class Stages:
         return fingerprint(stage, self.files.made_from(stage))
 
     def _run(self, stage: str, made_from: str, make: Callable[[], Made], *, anew: bool = False) -> None:
-        if not anew and self.files.has(stage, made_from):
+        if not anew and self._has(stage, made_from):
             return
         start = time.monotonic()
         contents, facts = make()
         seconds = max(time.monotonic() - start, facts.get("seconds", 0.0))  # of all attempts at a training
-        drops = self._resting_on(stage, facts)
+        drops = self._resting_on(stage, made_from, facts)
         self.files.commit(stage, contents, made_from=made_from, facts=facts, seconds=seconds, drops=drops)
 
-    def _resting_on(self, stage: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    def _has(self, stage: str, made_from: str) -> bool:
+        """Whether the library has it, made from this, with nothing of it gone or damaged."""
+        if not self.files.has(stage, made_from) or not self.files.is_whole(stage):
+            return False
+        return stage != "model" or learn.is_saved(self.files.place("model", "model"))
+
+    def _resting_on(self, stage: str, made_from: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
         """Stages that are of no use any more when this one is replaced; the model is: it still encodes."""
         known = self.files.facts(stage).get("content") if self.files.has(stage) else None
         same = stage == "images" and known == facts["content"]
-        lost = stage == "embeddings" and not self.files.has(stage)  # those of the same model are what they were
+        lost = stage == "embeddings" and self.files.has(stage, made_from)  # those of the same model are what they were
         return () if same or lost else RESTING.get(stage, ())
 
 
 def _versions(model: str) -> dict[str, str]:
     packages = (*VERSIONED, *ALSO_VERSIONED.get(learn.elsewhere.kind(model) or "", ()))
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
-
-
-def _content(table: pd.DataFrame) -> str:
-    """What a table holds, in short."""
-    import pandas as pd
-
-    return blake2b(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes(), digest_size=12).hexdigest()
 
 
 def _count(found: images.Scan) -> str:

@@ -40,7 +40,8 @@ class Changes:
     """Old names to names that were not there before, of files that hold what the old ones held; one to one."""
     removed: list[str]
     unreadable: dict[str, str]
-    """Files that cannot be read, to the reason, but for those that were skipped before for the same reason."""
+    """Files that cannot be read, to the reason, but for those that were skipped before for the same reason. What was an
+    image before is among ``removed``, too."""
 
 
 def update(files: LibraryFolder, *, device: str = "auto", progress: Progress | None = None) -> Changes:

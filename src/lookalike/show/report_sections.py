@@ -14,7 +14,6 @@ from lookalike.errors import SettingError
 from lookalike.images import encode_jpeg
 from lookalike.learn import elsewhere
 from lookalike.pipeline import Library
-from lookalike.pipeline.labels import SUBFOLDERS
 from lookalike.pipeline.settings import Settings
 from lookalike.show.charts import line_chart
 from lookalike.show.frozen import MOST_IMAGES
@@ -157,7 +156,9 @@ def scores_section(found: dict[str, Any] | None, labels: str | Path | None) -> s
     """How well clusters and search agree with labels that the training never saw."""
     if found is None:
         return ""
-    of = "the names of the sub-folders" if str(labels or "folders") in SUBFOLDERS else Path(str(labels)).name
+    subfolders = {"folders": "the names of the sub-folders", "innermost": "the names of the innermost sub-folders"}
+    source = str(labels or "folders")
+    of = subfolders.get(source, Path(source).name)
     rows = "".join(
         f'<tr><th scope="row">{title}<span class="note">{told}</span></th><td class="amount">{found[key]:.3f}</td>'
         f'<td class="wide"><span class="track">{_bar(found[key])}</span></td></tr>'
