@@ -127,10 +127,8 @@ class LibraryFolder:
         return record is not None and (made_from is None or record["made_from"] == made_from)
 
     def is_whole(self, stage: str) -> bool:
-        """Whether everything that a committed stage keeps is there and can be read; of a folder whether it is there.
-
-        What the machine does not let one read (permissions, a disk that fails) counts as whole: it may be good.
-        """
+        """Whether all that a committed stage keeps is there and can be read, of a folder whether it is there; true of
+        what the machine does not let one read (permissions, a disk that fails), for that may be good."""
         for name, file in self._record(stage)["files"].items():
             read = {".parquet": self.columns, ".npy": self.array}.get(Path(file).suffix, self.place)
             try:
