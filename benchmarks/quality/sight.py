@@ -37,7 +37,7 @@ from lookalike.search import ExactIndex
 NEIGHBORS = (0.0, 0.3, 0.6, 1.2, 30.0)
 DEFAULT = 0.6
 OUTLINES = (0.3, 0.5, 1.0)
-PALETTES = (1.0, 2.0, 3.0, 5.0)
+PALETTES = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0)
 """Times its usual weight."""
 
 
@@ -148,7 +148,8 @@ def seen(
     sight = Sight(128, 64, ignore, neighbors, starter=without != "starter")
     if without in sight.parts:
         sight.parts[without] = (1, 0.0)
-    forced = {} if times is None else {"HEAVIER": times, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0}
+    to_this = {"HEAVIER": times, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0, "BESIDE_MOTIFS": 1.0}
+    forced = {} if times is None else to_this
     with mock.patch.multiple(module, ROUNDS=rounds, ALIKE=alike, **forced):
         sight.prepare(images)
     codes = torch.cat([sight(few) for few in torch.split(images, 128)]).numpy()

@@ -27,7 +27,7 @@ PHOTOS = {
     "packages": "dataset/[tv]*/Packages/**/*.jpg",  # of the same: cartons of milk and juice, by the product
     "monkeys": "*/n*/*",  # github.com/nikhildutta333/Monkey-Species-Classification, commit 21cb3a0, not the last
     "intel-scenes": "test/*/*.jpg",  # github.com/afroozsheikh/Intel-Image-Classifier, commit 5b571f4, not the last
-    "corel": "dataset/*/*.jpg",  # github.com/lamraouii/CBIR-Prjct: a thousand photos of Corel (Wang et al., 2001)
+    "corel": "dataset/*/*.jpg",  # github.com/lamraouii/CBIR-Prjct, commit 4bf3603: Corel (Wang et al., 2001)
 }
 """Where the pictures lie in a clone of the repository that was used; the folder they lie in is their label."""
 KINDS_AT = {"fruit": 3}

@@ -303,15 +303,21 @@ class Trained:
 
 
 def is_saved(folder: Path) -> bool:
-    """Whether a folder holds what ``Trained.save`` wrote, as far as the beginnings of the files tell."""
+    """Whether a folder holds what ``Trained.save`` wrote, as far as the beginnings of the files tell; true of what the
+    machine does not let one read, for that may be good."""
     from safetensors import SafetensorError, safe_open
 
+    description, weights = folder / "model.json", folder / "model.safetensors"
     try:
-        json.loads(bounded(folder / "model.json"))
-        with safe_open(folder / "model.safetensors", "np"):
+        if not (description.is_file() and weights.is_file()):
+            return False
+        json.loads(bounded(description))
+        with safe_open(weights, "np"):
             return True
-    except (OSError, ValueError, SafetensorError):
+    except (ValueError, SafetensorError):
         return False
+    except OSError:
+        return True
 
 
 def load_model(folder: str | Path, device: str = "auto") -> Trained:

@@ -82,9 +82,10 @@ class Stages:
 
     def images(self) -> None:
         """Decodes what is new of what `scan` found; a folder that has not changed costs the scan alone."""
-        if not self.is_new:
+        if self.is_new:
+            self._run("images", self.images_made_from, lambda: self.decoded(self.files.working), anew=True)
+        else:
             self.decoded(self.files.working)  # makes a copy that was deleted, or left half replaced, again
-        self._run("images", self.images_made_from, lambda: self.decoded(self.files.working))
 
     @property
     def is_new(self) -> bool:
