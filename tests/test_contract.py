@@ -32,6 +32,7 @@ OTHER = {
     "neighbors": {"neighbors": 3.0},
     "learned": {"learned": 1.5},
     "outline": {"outline": 3.0},
+    "enlarged": {"enlarged": False},
     "ignore": {"ignore": ["color"]},
     "starter": {"starter": False},
     "words": {"words": 5},

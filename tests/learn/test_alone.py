@@ -52,7 +52,8 @@ def test_neither_looks_for_motifs_where_pictures_are_built_alike(pictures, tmp_p
     model, images = trained(pictures, "siamese", {})
     model.network.sight.built_alike.fill_(1)
     model.save(tmp_path)
-    monkeypatch.setattr(model.network.sight.motifs, "forward", lambda _: pytest.fail("looked for motifs"))
+    for motifs in model.network.sight.motifs.values():
+        monkeypatch.setattr(motifs, "forward", lambda _: pytest.fail("looked for motifs"))
     monkeypatch.setattr(alone, "_motifs", lambda *_: pytest.fail("looked for motifs"))
     away = np.linalg.norm(learn.encoder_alone(tmp_path).encode(images) - model.encode(images), axis=1)
     assert away.max() < 0.01

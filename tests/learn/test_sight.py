@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from lookalike.learn import sight as sight_module
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
+from lookalike.learn.measures import OF_MOTIFS
 from lookalike.learn.model import load_model
-from lookalike.learn.siamese import OUTLINED
+from lookalike.learn.siamese import ENLARGED, OUTLINED, Siamese
 from lookalike.learn.sight import FEWEST, HEAVIER, OUTLINE, UNTOLD, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
@@ -264,7 +265,8 @@ def test_motifs_count_where_pictures_are_not_built_alike(draw, counts, monkeypat
     pictures = draw(120, torch.Generator().manual_seed(0))
 
     def directions(weight):
-        monkeypatch.setitem(sight_module.PARTS, "motifs", (256, weight))
+        for name in OF_MOTIFS:
+            monkeypatch.setitem(sight_module.PARTS, name, (256, weight))
         torch.manual_seed(0)
         sight = Sight(32, 64, IGNORED, 0.6)
         sight.prepare(pictures)
@@ -273,6 +275,28 @@ def test_motifs_count_where_pictures_are_not_built_alike(draw, counts, monkeypat
     with_and_without = (functional.normalize(directions(weight)) for weight in (3.1, 0.01))
     one, other = (points @ points.T for points in with_and_without)
     assert ((one - other).abs().max() > 0.1) == counts
+
+
+def test_that_views_are_blurred_is_nothing_that_motifs_differ_by(monkeypatch):
+    pictures = woven(120, torch.Generator().manual_seed(0))
+    sight = Sight(32, 64, IGNORED, 0.6)
+    sight.prepare(pictures)
+    monkeypatch.setattr(sight_module, "view", lambda images, _: functional.avg_pool2d(images, 3, 1, 1))
+    length = sum(sight._ranks(len(pictures)))
+    points, reduction = torch.zeros(len(pictures), length), torch.rand(len(sight.mean), length)
+    changes, own = sight._changes(pictures, points, reduction), sight._columns(OF_MOTIFS, len(pictures))
+    assert not changes[:, own].any()
+    assert changes[:, ~own].any(0).all()
+
+
+def test_the_enlarged_picture_is_looked_at_where_there_are_few_or_somebody_says_so():
+    some = np.zeros((3, 64, 64, 3), np.uint8)
+    assert Siamese.settle({"ignore": []}, some, ENLARGED) == {"enlarged": True}
+    assert Siamese.settle({"ignore": []}, some, ENLARGED + 1) == {"enlarged": False}
+    for given in ({"enlarged": True}, {"enlarged": False}, {"starter": False}):
+        assert Siamese.settle({"ignore": [], **given}, some, 5) == {}
+    assert set(Siamese.settle({}, some, 5)) == {"enlarged", "ignore"}
+    assert "enlarged" not in Sight(8, 64, IGNORED, 0.6, enlarged=False).motifs
 
 
 def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):

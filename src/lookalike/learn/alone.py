@@ -22,11 +22,13 @@ from lookalike.learn.measures import (
     COLOUR_CELLS,
     CONVOLUTIONS,
     DIRECTIONS,
+    ENLARGED,
     FAINT,
     FLOOR,
     GRIDS,
     LEARNED,
     LEVELS,
+    OF_MOTIFS,
     ORIENTATIONS,
     PALETTE,
     SEEN,
@@ -249,13 +251,19 @@ def _bands(image: np.ndarray) -> np.ndarray:
 def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> list[np.ndarray]:
     """What `starter.Starter` and `motifs.Motifs` give of an image (3, s, s): (n_features,) each."""
     image = _averaged(image, SEEN) if image.shape[-1] > SEEN else image
-    ways = [_maps(way, weights) for way in ((image, image[:, :, ::-1]) if mirrored else (image,))]
-    cells = [_unit(np.sqrt(_averaged(maps[-1], STARTER_CELLS).ravel())) for maps in ways]
-    components = weights["sight.motifs.components"]
-    if weights["sight.built_alike"] >= 1:
-        return [np.mean(cells, axis=0), np.zeros(components.shape[1], np.float32)]
-    motifs = [np.concatenate([_motifs(x, depth, weights) for depth, x in enumerate(maps)]) for maps in ways]
-    return [np.mean(cells, axis=0), np.mean(motifs, axis=0) @ components]
+    ways = (image, image[:, :, ::-1]) if mirrored else (image,)
+    seen = [_maps(way, weights) for way in ways]
+    cells = [_unit(np.sqrt(_averaged(maps[-1], STARTER_CELLS).ravel())) for maps in seen]
+    found = [np.mean(cells, axis=0)]
+    for name in OF_MOTIFS:
+        if (components := weights.get(f"sight.motifs.{name}.components")) is None:
+            continue
+        if weights["sight.built_alike"] >= 1:  # then they have no weight
+            found.append(np.zeros(components.shape[1], np.float32))
+            continue
+        maps = seen if name == "motifs" else [_maps(_enlarged(way), weights) for way in ways]
+        found.append(np.mean([_motifs(way, weights, name) for way in maps], axis=0) @ components)
+    return found
 
 
 def _maps(image: np.ndarray, weights: Weights) -> list[np.ndarray]:
@@ -270,8 +278,13 @@ def _maps(image: np.ndarray, weights: Weights) -> list[np.ndarray]:
     return ended
 
 
-def _motifs(x: np.ndarray, depth: int, weights: Weights) -> np.ndarray:
-    mean, matrix, words, spread = (weights[f"sight.motifs.{of}{depth}"] for of in ("mean", "matrix", "words", "spread"))
+def _motifs(way: list[np.ndarray], weights: Weights, name: str) -> np.ndarray:
+    return np.concatenate([_summed(x, f"{name}.{{}}{depth}", weights) for depth, x in enumerate(way)])
+
+
+def _summed(x: np.ndarray, named: str, weights: Weights) -> np.ndarray:
+    learned = (weights[f"sight.motifs.{named.format(of)}"] for of in ("mean", "matrix", "words", "spread"))
+    mean, matrix, words, spread = learned
     points = (x.reshape(len(x), -1).T - mean) @ matrix
     nearness = (2 * points @ words.T - (words**2).sum(1)) / (np.float32(SOFT * DIRECTIONS) * spread)
     shares = np.exp(nearness - nearness.max(1, keepdims=True))
@@ -313,6 +326,15 @@ def _averaged(x: np.ndarray, cells: int) -> np.ndarray:
     means = _means(x.shape[-1], cells)
     averaged: np.ndarray = means @ (x @ means.T)
     return averaged
+
+
+def _enlarged(x: np.ndarray) -> np.ndarray:
+    """x (..., s, s) with `ENLARGED` times as many pixels a side, as torch's ``interpolate``, bilinear."""
+    side = x.shape[-1]
+    at = ((np.arange(ENLARGED * side, dtype=np.float32) + 0.5) / ENLARGED - 0.5).clip(0, side - 1)
+    tents = (1 - np.abs(at[:, None] - np.arange(side, dtype=np.float32))).clip(0)
+    enlarged: np.ndarray = tents @ (x @ tents.T)
+    return enlarged
 
 
 @cache

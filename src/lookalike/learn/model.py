@@ -8,8 +8,8 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
 * maybe ``decode(codes) -> Tensor``: images (b, 3, s, s) in [0, 1];
 * maybe ``known(images) -> Tensor``: what the loss asks of an image and training does not change; given to ``loss`` as a
   third argument and to ``encode`` as a second, it is computed once for each image, not each time;
-* maybe ``settle(settings, pixels) -> dict``, static: settings that the user left to the folder, from ``judged`` images
-  of it, uint8 (m, s, s, 3);
+* maybe ``settle(settings, pixels, n_images) -> dict``, static: settings that the user left to the folder, from
+  ``judged`` of its images, uint8 (m, s, s, 3);
 * maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images, uint8
   (m, 3, s, s); ``few_by_few`` says that it never makes floats of all of them, so that the sample may be larger;
 * maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``whitened``: images from
@@ -69,7 +69,7 @@ ELSEWHERE: dict[str, Home] = {
 }
 """By the kind of their names; ``size`` where their files do not say, ``dim`` at most."""
 DEFAULT = "siamese-vae"
-GENERATION = 14
+GENERATION = 15
 """Raised when the same settings come to mean another model, so that a library trains its own again."""
 REDUCED = 1.25
 """A closer look is taken at pictures with so many times its pixels a side: below, it would see compression's blocks."""
@@ -360,9 +360,9 @@ def _short(error: BaseException) -> str:
 
 
 def refuse_outdated(document: dict[str, Any]) -> None:
-    """ValueError for the description of a Siamese model from before generation 13, which had no motifs; from scratch
+    """ValueError for the description of a Siamese model from before generation 15, which enlarged nothing; from scratch
     before 10, which had another outline."""
-    oldest = 10 if document["settings"].get("starter") is False else 13
+    oldest = 10 if document["settings"].get("starter") is False else 15
     if home(document["name"]).closer and document.get("generation", 0) < oldest:
         raise ValueError("it was made by an earlier version")
 

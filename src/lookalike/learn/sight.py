@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import in_parallel, in_unit
-from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, PALETTE
+from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, ENLARGED, OF_MOTIFS, PALETTE
 from lookalike.learn.motifs import Motifs
 from lookalike.learn.patches import Patches
 from lookalike.learn.starter import Maps, Starter
@@ -35,14 +35,16 @@ PARTS = {
     "patches": (192, 1.1),
     "texture": (64, 0.7),
     "starter": (256, 1.6),
-    "motifs": (COMPONENTS, 3.1),
+    "motifs": (COMPONENTS, 3.5),
+    "enlarged": (COMPONENTS, 3.5),
     "colour": (96, 0.5),
     "palette": (64, 0.3),
 }
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
-of the whole picture, what the starter sees in cells, and wherever it is, mean colours in cells, and the colours of the
-whole picture. Motifs have so much less of their weight as pictures are built alike."""
-OF_STARTER = ("starter", "motifs")
+of the whole picture, what the starter sees in cells, and wherever it is, in the picture and in it enlarged, mean
+colours in cells, and the colours of the whole picture. Motifs, which share one weight, have so much less of it as
+pictures are built alike."""
+OF_STARTER = ("starter", *OF_MOTIFS)
 IN_COLOUR = ("colour", "palette")
 TELLING = (0.38, 0.86)
 """How alike neighbours that were found without `IN_COLOUR` are in their palettes, beside how alike the starter finds
@@ -59,7 +61,7 @@ OUTLINE = 64
 ALIKE = (0.88, 0.92)
 """How alike neighbours are in the outline, beside how alike the starter finds them: up to the first share the outline
 does not count and motifs do in full, from the second on the outline counts in full and motifs do not."""
-JUDGED = (*IN_COLOUR, "motifs")
+JUDGED = (*IN_COLOUR, *OF_MOTIFS)
 """What is asked about; neighbours that tell whether it counts are found without it."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
@@ -72,6 +74,8 @@ NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
 SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
+VIEWED = 2_000
+"""Images of which views are compared, at most: more take longer, and tell nothing more."""
 SOME = 512
 """Views that are made before they are described, so that every core has some to describe."""
 FEW = 32
@@ -83,22 +87,33 @@ class Sight(nn.Module):
 
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
-    Without ``starter`` it knows nothing that is not found in the folder. ``built_alike`` is what share of its weight
-    the outline deserves, 0 to 1, and motifs do not; `UNTOLD` where that cannot be told.
+    Without ``starter`` it knows nothing that is not found in the folder; with it, ``enlarged`` has it look for motifs
+    in enlarged images, too. ``built_alike`` is what share of its weight the outline deserves, 0 to 1, and motifs do
+    not; `UNTOLD` where that cannot be told.
     """
 
     mean: Tensor
     matrix: Tensor
     built_alike: Tensor
 
-    def __init__(self, dim: int, size: int, ignore: Collection[str], neighbors: float, *, starter: bool = True) -> None:
+    def __init__(
+        self,
+        dim: int,
+        size: int,
+        ignore: Collection[str],
+        neighbors: float,
+        *,
+        starter: bool = True,
+        enlarged: bool = True,
+    ) -> None:
         super().__init__()
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
         without = (IN_COLOUR if "color" in ignore else ()) + (() if starter else OF_STARTER)
+        without += () if enlarged else ("enlarged",)
         self.parts = {name: part for name, part in PARTS.items() if name not in without}
         self.patches = Patches(size, mirrored="flip" in ignore)
         self.starter = Starter(mirrored="flip" in ignore) if starter else None
-        self.motifs = Motifs() if starter else None
+        self.motifs = nn.ModuleDict({name: Motifs() for name in OF_MOTIFS if name in self.parts})
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
         self.register_buffer("built_alike", torch.tensor(UNTOLD))
@@ -115,9 +130,11 @@ class Sight(nn.Module):
         """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero."""
         self.built_alike.fill_(UNTOLD)
         self.patches.prepare(images)
-        if self.starter and self.motifs:
+        if self.starter:
             self.starter.prepare()
-            self.motifs.prepare(images, lambda few: self._maps(in_unit(few)))
+        for name, motifs in self.motifs.items():
+            assert isinstance(motifs, Motifs)
+            motifs.prepare(images, lambda few, of=name: self._maps(in_unit(few), of))  # type: ignore[misc]
         described = self._describe(images)  # (m, n)
         coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
@@ -125,8 +142,7 @@ class Sight(nn.Module):
         reduction = self._components(described)  # (n, k)
         points = described @ reduction
         del described  # the largest of all that is in memory here
-        again = [(self._describe(self._views(some)) - self.mean) @ reduction for some in torch.split(images, SOME)]
-        changes = torch.cat(again) - points
+        changes = self._changes(images, points, reduction)
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
         weights = self._weights(points, changes, coloured)
         counts = weights > 0
@@ -138,12 +154,12 @@ class Sight(nn.Module):
 
     def _directions(self, points: Tensor, changes: Tensor, of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Directions (k, dim) that agree, and the pairs of neighbours found for it: of the columns ``of`` of points
-        (m, ·), and of how each changes from one view to another.
+        (m, ·), and of how some change from one view to another (v, ·).
 
         How motifs change is looked at for itself, as if it had nothing to do with how the rest does: so directions do
         not play the one against the other, which holds for views and not for kinds.
         """
-        changed, own = _unit(changes[:, of]), self._columns(("motifs",), len(points))[of]
+        changed, own = _unit(changes[:, of]), self._columns(OF_MOTIFS, len(points))[of]
         views, points = [changed * ~own, changed * own], points[:, of]
         directions = torch.eye(points.shape[1], device=points.device)
         for _ in range(ROUNDS if self.neighbors else 1):
@@ -171,9 +187,10 @@ class Sight(nn.Module):
                 share = self._share("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
                 factors["palette"] += float(torch.nan_to_num(share)) * (HEAVIER - 1)
         if self.starter:
-            factors["motifs"] = 1 - float(self.built_alike)
-        if self.starter and coloured:
-            factors["palette"] *= 1 + factors["motifs"] * (BESIDE_MOTIFS - 1)
+            sought = 1 - float(self.built_alike)
+            factors |= dict.fromkeys(self.motifs, sought / len(self.motifs) ** 0.5)
+            if coloured:
+                factors["palette"] *= 1 + sought * (BESIDE_MOTIFS - 1)
         return torch.cat([points.new_full((rank,), factors[name]) for name, rank in ranks.items()])
 
     def _share(
@@ -186,8 +203,25 @@ class Sight(nn.Module):
         least, most = bounds
         return ((alike / judged.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
 
-    def _views(self, images: Tensor) -> Tensor:
-        return torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
+    def _changes(self, images: Tensor, points: Tensor, reduction: Tensor) -> Tensor:
+        """How points (m, k) of some of the images change from one view to another, (v, k).
+
+        From the image to a view, but for motifs from one view to another: views are a little blurred, and were the
+        one of the two sharp, it would seem that detail is what views differ by, which motifs live on.
+        """
+        chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:VIEWED]
+        own, changes = self._columns(OF_MOTIFS, len(points)), []
+        for some in torch.split(chosen, SOME):
+            first, before = self._viewed(images[some]) @ reduction, points[some]
+            if own.any():
+                before = torch.where(own, self._viewed(images[some]) @ reduction, before)
+            changes.append(first - before)
+        return torch.cat(changes)
+
+    def _viewed(self, images: Tensor) -> Tensor:
+        """The descriptors, centred, of a view of each image, (b, n)."""
+        views = torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
+        return self._describe(views) - self.mean
 
     def _lengths(self) -> list[int]:
         lengths = {
@@ -197,6 +231,7 @@ class Sight(nn.Module):
             "texture": N_TEXTURE,
             "starter": Starter.n_features,
             "motifs": Motifs.n_features,
+            "enlarged": Motifs.n_features,
             "colour": 3 * COLOUR_CELLS**2,
             "palette": prod(PALETTE),
         }
@@ -215,19 +250,23 @@ class Sight(nn.Module):
         few, mirrored = in_unit(few), "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
-        if self.starter and self.motifs:
-            seen = self._maps(few)
-            # where pictures are built alike, motifs have no weight, and are not looked for
-            motifs = self.motifs(seen) if self.built_alike < 1 else few.new_zeros(len(few), Motifs.n_features)
-            parts += [self.starter.cells(seen), motifs]
+        if self.starter:
+            seen = self._maps(few, "motifs")
+            parts.append(self.starter.cells(seen))
+            for name, motifs in self.motifs.items():  # where pictures are built alike they have no weight
+                if self.built_alike >= 1:
+                    parts.append(few.new_zeros(len(few), Motifs.n_features))
+                else:
+                    parts.append(motifs(seen if name == "motifs" else self._maps(few, name)))
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
 
-    def _maps(self, few: Tensor) -> Maps:
+    def _maps(self, few: Tensor, for_motifs: str) -> Maps:
         """What the starter sees of images (b, 3, s, s) in [0, 1], of grey ones where colours do not count."""
         assert self.starter is not None
-        return self.starter.maps(few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few))
+        seen = few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)
+        return self.starter.maps(seen, ENLARGED if for_motifs == "enlarged" else 1)
 
     def _components(self, centred: Tensor) -> Tensor:
         """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""

@@ -49,11 +49,13 @@ class Starter(nn.Module):
         """Square roots of the features in 4x4 cells, of length 1; the mean of an image's and its mirror image's."""
         return self.cells(self.maps(images))
 
-    def maps(self, images: Tensor) -> Maps:
+    def maps(self, images: Tensor, times: int = 1) -> Maps:
         """What it sees at every place of images (b, 3, s, s), after each stretch that a shortcut bridges, (b, c, h, w);
-        then, if asked for, of the mirrored images."""
+        then, if asked for, of the mirrored images. They are shrunk to `SEEN`, then enlarged so many times."""
         if images.shape[-1] > SEEN:
             images = functional.adaptive_avg_pool2d(images, SEEN)
+        if times > 1:
+            images = functional.interpolate(images, scale_factor=times, mode="bilinear")
         return [self._seen(way) for way in ((images, images.flip(-1)) if self.mirrored else (images,))]
 
     @staticmethod

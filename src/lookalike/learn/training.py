@@ -96,7 +96,7 @@ def _settled(name: str, settings: dict[str, Any], pixels: Any, slots: np.ndarray
     if not hasattr(model, "settle"):
         return {}
     most = min(model.judged, PREPARED_BYTES // (3 * settings["size"] ** 2))
-    found: dict[str, Any] = model.settle(settings, pixels[_sample(slots, seed, most)])
+    found: dict[str, Any] = model.settle(settings, pixels[_sample(slots, seed, most)], len(slots))
     return found
 
 
