@@ -21,7 +21,7 @@ from lookalike.learn import GENERATION
 RESULTS = Path(__file__).with_name("results.jsonl")
 FROM_SCRATCH = " from scratch"
 """How the names of Siamese models without the starter end."""
-TEXTURE, STARTER, SHIPPED, MOTIFS = 6, 7, 10, 13
+TEXTURE, STARTER, SHIPPED, MOTIFS, ENLARGED = 6, 7, 10, 13, 15
 """Generations (`GENERATION`) from which on they know texture, come with a starter, with that which ships, and know its
 motifs."""
 SCORES = {
@@ -66,8 +66,8 @@ def table(folder_set: str) -> str:
 
     The default and ``siamese`` of before there was a starter were trained from scratch; those with an earlier starter
     than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet, or have the starter
-    and did not know its motifs, where there are none that do; those of still earlier generations do not count. ACC
-    with a † is of clusters from before k-means went on by exchanges.
+    and did not look at the enlarged picture, where there are none that do; those of still earlier generations do not
+    count. ACC with a † is of clusters from before k-means went on by exchanges.
     """
     runs = pd.read_json(RESULTS, lines=True)
     of_ours = runs["model"].str.startswith("siamese")
@@ -77,10 +77,11 @@ def table(folder_set: str) -> str:
     earlier = runs["generation"].between(STARTER, SHIPPED - 1) & ~runs["model"].str.endswith(FROM_SCRATCH)
     runs = runs[~(runs["model"].str.startswith("siamese") & earlier)].copy()
     started = of_ours & ~runs["model"].str.endswith(FROM_SCRATCH)
-    runs["old"] = of_ours & runs["generation"].lt(TEXTURE) | started & runs["generation"].lt(MOTIFS)
+    runs["old"] = of_ours & runs["generation"].lt(TEXTURE) | started & runs["generation"].lt(ENLARGED)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
+    runs["new"] = runs["generation"].ge(started.map({True: ENLARGED, False: MOTIFS}))
     runs = runs[runs["set"] == folder_set]
-    renewed = runs["model"].isin(runs.loc[runs["generation"].ge(MOTIFS), "model"])
+    renewed = runs["model"].isin(runs.loc[runs["new"], "model"])
     runs = runs[~(runs["old"] & renewed)].drop_duplicates(["model", "seed"], keep="last")
     order = runs.groupby("model")["precision_at_10"].mean().sort_values(ascending=False).index
     scores = {**SCORES, "recall_at_10": "R@10"} if folder_set == "near-duplicates" else SCORES

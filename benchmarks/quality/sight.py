@@ -69,7 +69,7 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
-    for left_out in ("patches", "coarse", "fine", "texture", "starter", "motifs", "colour", "palette"):
+    for left_out in ("patches", "coarse", "fine", "texture", "starter", "motifs", "enlarged", "colour", "palette"):
         name = "starter and motifs" if left_out == "starter" else left_out
         yield f"sight without {name}", partial(sight, DEFAULT, without=left_out)
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)

@@ -3,7 +3,8 @@
 Cells say what is where; of scenes, textures, animals in the wild that says little, for a thing may be anywhere. So what
 the starter sees at every place is compared with the *words* that are usual in the folder, and how it differs from them
 is summed over the picture: VLAD (Jégou et al., 2010), of a network's features (Gong et al., 2014), softly assigned
-(Arandjelović et al., *NetVLAD*, 2016). Edges and corners after four layers, parts of things after seven.
+(Arandjelović et al., *NetVLAD*, 2016). Edges and corners after four layers, parts of things after seven; smaller
+ones of the enlarged picture, which `Sight` has looked at, too.
 """
 
 from collections.abc import Callable

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
-from lookalike.learn.device import in_parallel, in_unit
+from lookalike.learn.device import at_once, in_parallel, in_unit
 from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, ENLARGED, OF_MOTIFS, PALETTE
 from lookalike.learn.motifs import Motifs
 from lookalike.learn.patches import Patches
@@ -74,12 +74,12 @@ NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
 SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
-VIEWED = 2_000
+VIEWED = 1_000
 """Images of which views are compared, at most: more take longer, and tell nothing more."""
 SOME = 512
 """Views that are made before they are described, so that every core has some to describe."""
-FEW = 32
-"""Images described at once: what stays in the processor's cache."""
+FEW, FEWER = 32, 4
+"""Images described at once, and enlarged ones: what stays in the processor's cache."""
 
 
 class Sight(nn.Module):
@@ -253,11 +253,14 @@ class Sight(nn.Module):
         if self.starter:
             seen = self._maps(few, "motifs")
             parts.append(self.starter.cells(seen))
-            for name, motifs in self.motifs.items():  # where pictures are built alike they have no weight
-                if self.built_alike >= 1:
+            for name, motifs in self.motifs.items():
+                if self.built_alike >= 1:  # then they have no weight
                     parts.append(few.new_zeros(len(few), Motifs.n_features))
+                elif name == "motifs":
+                    parts.append(motifs(seen))
                 else:
-                    parts.append(motifs(seen if name == "motifs" else self._maps(few, name)))
+                    fewer = torch.split(few, at_once(few.device, FEWER))
+                    parts.append(torch.cat([motifs(self._maps(images, name)) for images in fewer]))
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
