@@ -11,7 +11,8 @@ A model is a ``torch.nn.Module`` with a class attribute ``size`` (pixels a side 
 * maybe ``settle(settings, pixels, n_images) -> dict``, static: settings that the user left to the folder, from
   ``judged`` of its images, uint8 (m, s, s, 3);
 * maybe ``prepare(images)``: called once, ahead of the training, with a sample of the folder's images, uint8
-  (m, 3, s, s); ``few_by_few`` says that it never makes floats of all of them, so that the sample may be larger;
+  (m, 3, s, s); ``few_by_few`` says that it never makes floats of all of them, so that the sample may be larger; that of
+  a model with ``known`` takes a number of images, too, and then returns what is known of them, found so many at once;
 * maybe ``blocks``: the parts of the code that are whitened one by one (`whitening.Block`); ``whitened``: images from
   which that is learned, at most; ``effort``: how long it is trained by default, relative to the others, or ``epochs``,
   how often it sees each image; ``batch``: images at once.

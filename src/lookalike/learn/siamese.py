@@ -104,9 +104,9 @@ class Siamese(nn.Module):
         enlarged = {"enlarged": n_images <= ENLARGED} if asked else {}
         return enlarged if "ignore" in given else enlarged | {"ignore": list(differences(pixels))}
 
-    def prepare(self, images: Tensor) -> None:
-        """Finds the sight of a sample of the folder, uint8 (m, 3, s, s)."""
-        self.sight.prepare(images)
+    def prepare(self, images: Tensor, each: int = 0) -> Tensor | None:
+        """Finds the sight of a sample of the folder, uint8 (m, 3, s, s); what it sees of so many ``each`` time."""
+        return self.sight.prepare(images, each)
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (b, 3, s, s) in [0, 1] to μ(x) and log Σ(x), (b, latent) each."""

@@ -126,8 +126,12 @@ class Sight(nn.Module):
         return result
 
     @torch.no_grad()
-    def prepare(self, images: Tensor) -> None:
-        """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero."""
+    def prepare(self, images: Tensor, each: int = 0) -> Tensor | None:
+        """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero.
+
+        Asked to look at so many of them ``each`` time, it gives what it sees of all of them: to the last bit what
+        `forward` would, which then need not look again; that holds what describes them, 37 KB each, in memory.
+        """
         self.built_alike.fill_(UNTOLD)
         self.patches.prepare(images)
         if self.starter:
@@ -141,6 +145,7 @@ class Sight(nn.Module):
         described -= self.mean
         reduction = self._components(described)  # (n, k)
         points = described @ reduction
+        centred = described if each else None
         del described  # the largest of all that is in memory here
         changes = self._changes(images, points, reduction)
         outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
@@ -151,6 +156,7 @@ class Sight(nn.Module):
         directions, *_ = self._directions(points, changes, counts)
         self.matrix.zero_()[:, : directions.shape[1]] = (reduction * weights)[:, counts] @ directions
         self.matrix[:, self.dim : self.dim + outline.shape[1]] = outline
+        return None if centred is None else torch.cat([some @ self.matrix for some in torch.split(centred, each)])
 
     def _directions(self, points: Tensor, changes: Tensor, of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Directions (k, dim) that agree, and the pairs of neighbours found for it: of the columns ``of`` of points

@@ -22,6 +22,8 @@ WHITENED = 20_000
 """Images of the folder from which the whitening is learned, at most."""
 KEPT = 100_000
 """Images of which what is known is kept during a training that ends by the clock, at most: 77 MB."""
+TOGETHER = 256
+"""Images that are looked at at once, as in `embed`: other numbers round otherwise."""
 PREPARED, PREPARED_BYTES = 8_000, 400 << 20
 """Images, and bytes of them, from which a model finds what it knows in closed form, at most; all in memory at once."""
 
@@ -120,11 +122,11 @@ def _whitened(trained: Trained) -> int:
 def _some_codes(trained: Trained, pixels: Any, sample: np.ndarray, progress: Progress | None) -> np.ndarray:
     """Codes of images to learn the whitening from, which takes long where that is all that is learned."""
     found = []
-    for start_at in range(0, len(sample), 256):
-        slots = sample[start_at : start_at + 256]
+    for start_at in range(0, len(sample), TOGETHER):
+        slots = sample[start_at : start_at + TOGETHER]
         found.append(trained.codes(pixels[slots], trained.known_of(slots)))
         if progress:
-            progress("whiten", min(start_at + 256, len(sample)), len(sample))
+            progress("whiten", min(start_at + TOGETHER, len(sample)), len(sample))
     return np.concatenate(found)
 
 
@@ -184,22 +186,35 @@ class Run:
         network: Any = self.trained.network.to("cpu")
         each = 3 * self.trained.size**2 * (1 if getattr(network, "few_by_few", False) else 4)  # bytes
         slots = _sample(self.slots, self.seed, min(PREPARED, PREPARED_BYTES // each))
-        network.prepare(torch.as_tensor(self.pixels[slots]).cpu().permute(0, 3, 1, 2))
+        images = torch.as_tensor(self.pixels[slots]).cpu().permute(0, 3, 1, 2)
+        if self._looks and slots is self.slots and self.trained.device.type == "cpu":
+            self._keep(network.prepare(images, TOGETHER))
+        else:
+            network.prepare(images)
         network.to(self.trained.device)
 
+    @property
+    def _looks(self) -> bool:
+        """Whether it is found out beforehand what the network knows of each image: where each is seen more than once
+        and no clock is running."""
+        known = hasattr(self.trained.network, "known")
+        return known and self.limit == math.inf and self.n_steps * self.batch > len(self.slots)
+
     def _look(self, progress: Progress | None) -> None:
-        """Finds out what the network knows of each image, where each is seen more than once and no clock is running."""
-        network: Any = self.trained.network
-        if not hasattr(network, "known") or self.limit < math.inf or self.n_steps * self.batch <= len(self.slots):
+        if not self._looks or self.trained.known is not None:
             return
-        slots, found = self.slots, []  # in batches as `embed` has them, so that they round alike
-        for start_at in range(0, len(slots), 256):
-            block = self.pixels[slots[start_at : start_at + 256]]
+        network: Any = self.trained.network
+        found = []
+        for start_at in range(0, len(self.slots), TOGETHER):
+            block = self.pixels[self.slots[start_at : start_at + TOGETHER]]
             found.append(network.known(to_floats(block, self.trained.device)))
             if progress:
                 progress("train", self.step, self.n_steps)
-        order = np.argsort(slots)
-        self.trained.known = slots[order], torch.cat(found)[torch.from_numpy(order)]
+        self._keep(torch.cat(found))
+
+    def _keep(self, known: torch.Tensor) -> None:
+        order = np.argsort(self.slots)
+        self.trained.known = self.slots[order], known[torch.from_numpy(order)]
 
     def _known(self, rows: np.ndarray, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What the network knows of ``images`` in the slots ``rows``, when it wants to be told."""
