@@ -200,7 +200,7 @@ def woven(n, generator):
 @pytest.mark.parametrize(("draw", "share"), [(arranged, 1.0), (woven, 0.0)])
 def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
     pictures = draw(200, torch.Generator().manual_seed(0))
-    sight = Sight(32, 64, IGNORED, 0.6)
+    sight = Sight(32, 64, IGNORED, 0.6, enlarged=False)
     sight.prepare(pictures)
     assert float(sight.built_alike) == share
     sight.prepare(pictures[: FEWEST - 1])  # too few to tell
@@ -221,7 +221,7 @@ def painted(n, generator, *, by_kind, draw=arranged):
 def told_by_colour(pictures, **settings):
     """How much a picture changes in another colour, beside how far two pictures are from each other."""
     torch.manual_seed(0)
-    sight = Sight(32, 64, IGNORED, 0.6, **settings)
+    sight = Sight(32, 64, IGNORED, 0.6, enlarged=False, **settings)
     sight.prepare(pictures)
     seen, recoloured = (sight(of)[:, :32] for of in (pictures, pictures[:, [2, 0, 1]]))
     return float((recoloured - seen).square().sum() / (seen - seen.roll(1, 0)).square().sum())
@@ -254,7 +254,7 @@ def test_of_grey_pictures_the_palette_counts_as_always(monkeypatch):
     pictures = arranged(100, torch.Generator().manual_seed(0)).mean(1, keepdim=True).expand(-1, 3, -1, -1)
     asked = []
     monkeypatch.setattr(Sight, "_share", lambda _, part, *__: asked.append(part) or torch.tensor(1.0))
-    Sight(32, 64, IGNORED, 0.6).prepare(pictures)
+    Sight(32, 64, IGNORED, 0.6, enlarged=False).prepare(pictures)
     assert asked == ["fine"]
     Sight(32, 64, IGNORED, 0.6, starter=False).prepare(pictures)
     assert asked == ["fine"]
@@ -303,7 +303,7 @@ def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):
     seen = (woven(200, torch.Generator().manual_seed(0)) * 255).byte().permute(0, 2, 3, 1).numpy()
 
     def made(**settings):
-        small = {"width": 8, "latent": 8, **settings}
+        small = {"width": 8, "latent": 8, "enlarged": False, **settings}
         return train("siamese", seen, np.arange(len(seen)), epochs=0, settings=small)
 
     found, given = made(), made(outline=0.5)

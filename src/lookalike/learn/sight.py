@@ -74,8 +74,8 @@ NEAREST = 10
 """Images are neighbours when each is among so many nearest of the other."""
 SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
-VIEWED = 1_000
-"""Images of which views are compared, at most: more take longer, and tell nothing more."""
+VIEWED = 2_000
+"""Images of which views are compared, at most: more take longer, and tell hardly more."""
 SOME = 512
 """Views that are made before they are described, so that every core has some to describe."""
 FEW, FEWER = 32, 4
