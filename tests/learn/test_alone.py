@@ -59,6 +59,22 @@ def test_neither_looks_for_motifs_where_pictures_are_built_alike(pictures, tmp_p
     assert away.max() < 0.01
 
 
+def test_it_takes_one_thread_for_they_would_wait_for_one_another(pictures, tmp_path, monkeypatch):
+    model, images = trained(pictures, "siamese", {})
+    model.save(tmp_path)
+    found, taken = learn.encoder_alone(tmp_path), []
+    coded = found._code
+
+    def noted(image):
+        taken.extend(of["num_threads"] for of in threadpool_info() if of["user_api"] == "blas")
+        return coded(image)
+
+    monkeypatch.setattr(found, "_code", noted)
+    with threadpool_limits(2, user_api="blas"):
+        found.encode(images[:1])
+    assert set(taken) == {1}
+
+
 def test_models_it_cannot_follow_are_left_to_the_network(pictures, tmp_path):
     trained(pictures, "ae", {})[0].save(tmp_path)
     assert learn.encoder_alone(tmp_path) is None
@@ -105,6 +121,7 @@ def test_so_is_a_model_without_weights(tmp_path):
 
 def test_means_over_cells_are_those_of_pytorch():
     import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
     x = np.random.default_rng(0).random((2, 27, 27)).astype(np.float32)
     for cells in (1, 2, 3, 8, 27):

@@ -73,9 +73,16 @@ class Alone:
         return int(self.settings["size"])
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim), as `Trained.encode` gives them in 32 bits."""
+        """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim), as `Trained.encode` gives them in 32 bits.
+
+        On one thread: products so small gain little by more, and where other programs run, wait for them fifty times
+        as long as they take.
+        """
+        from threadpoolctl import threadpool_limits
+
         floats = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
-        return self.whitening.apply(np.stack([self._code(image) for image in floats]))
+        with threadpool_limits(1, user_api="blas"):
+            return self.whitening.apply(np.stack([self._code(image) for image in floats]))
 
     def _code(self, image: np.ndarray) -> np.ndarray:
         """An image (3, s, s) in [0, 1] to its code (n,)."""
