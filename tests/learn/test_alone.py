@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lookalike import learn
 from lookalike.errors import ModelError
@@ -119,11 +120,12 @@ def test_so_is_a_model_without_weights(tmp_path):
     assert learn.encoder_alone(tmp_path) is None
 
 
-def test_means_over_cells_are_those_of_pytorch():
+def test_means_over_cells_and_enlarged_pictures_are_those_of_pytorch():
     import torch
-from threadpoolctl import threadpool_info, threadpool_limits
 
     x = np.random.default_rng(0).random((2, 27, 27)).astype(np.float32)
     for cells in (1, 2, 3, 8, 27):
         expected = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(x), cells).numpy()
         assert np.abs(alone._averaged(x, cells) - expected).max() < 1e-6
+    expected = torch.nn.functional.interpolate(torch.from_numpy(x)[None], scale_factor=2, mode="bilinear")[0].numpy()
+    assert np.abs(alone._enlarged(x) - expected).max() < 1e-6
