@@ -22,8 +22,8 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 FROM_SCRATCH = " from scratch"
 """How the names of Siamese models without the starter end."""
 TEXTURE, STARTER, SHIPPED, MOTIFS, ENLARGED = 6, 7, 10, 13, 15
-"""Generations (`GENERATION`) from which on they know texture, come with a starter, with that which ships, and know its
-motifs."""
+"""Generations (`GENERATION`) from which on they know texture, come with a starter, with that which ships, know its
+motifs, and look for them in the enlarged picture."""
 SCORES = {
     "precision_at_10": "P@10",
     "knn_accuracy": "1-NN",

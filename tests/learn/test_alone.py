@@ -55,7 +55,7 @@ def test_neither_looks_for_motifs_where_pictures_are_built_alike(pictures, tmp_p
     model.save(tmp_path)
     for motifs in model.network.sight.motifs.values():
         monkeypatch.setattr(motifs, "forward", lambda _: pytest.fail("looked for motifs"))
-    monkeypatch.setattr(alone, "_motifs", lambda *_: pytest.fail("looked for motifs"))
+    monkeypatch.setattr(alone, "_summed", lambda *_: pytest.fail("looked for motifs"))
     away = np.linalg.norm(learn.encoder_alone(tmp_path).encode(images) - model.encode(images), axis=1)
     assert away.max() < 0.01
 
@@ -128,4 +128,4 @@ def test_means_over_cells_and_enlarged_pictures_are_those_of_pytorch():
         expected = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(x), cells).numpy()
         assert np.abs(alone._averaged(x, cells) - expected).max() < 1e-6
     expected = torch.nn.functional.interpolate(torch.from_numpy(x)[None], scale_factor=2, mode="bilinear")[0].numpy()
-    assert np.abs(alone._enlarged(x) - expected).max() < 1e-6
+    assert np.abs(alone._enlarged(x, 2) - expected).max() < 1e-6

@@ -22,7 +22,6 @@ from lookalike.learn.measures import (
     COLOUR_CELLS,
     CONVOLUTIONS,
     DIRECTIONS,
-    ENLARGED,
     FAINT,
     FLOOR,
     GRIDS,
@@ -75,8 +74,7 @@ class Alone:
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 (m, s, s, 3) to embeddings float32 (m, dim), as `Trained.encode` gives them in 32 bits.
 
-        On one thread: products so small gain little by more, and where other programs run, wait for them fifty times
-        as long as they take.
+        On one thread: products so small gain little by more, and wait for them long where other programs run.
         """
         from threadpoolctl import threadpool_limits
 
@@ -262,14 +260,15 @@ def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> list[np.nda
     seen = [_maps(way, weights) for way in ways]
     cells = [_unit(np.sqrt(_averaged(maps[-1], STARTER_CELLS).ravel())) for maps in seen]
     found = [np.mean(cells, axis=0)]
-    for name in OF_MOTIFS:
+    for name, times in OF_MOTIFS.items():
         if (components := weights.get(f"sight.motifs.{name}.components")) is None:
             continue
         if weights["sight.built_alike"] >= 1:  # then they have no weight
             found.append(np.zeros(components.shape[1], np.float32))
             continue
-        maps = seen if name == "motifs" else [_maps(_enlarged(way), weights) for way in ways]
-        found.append(np.mean([_motifs(way, weights, name) for way in maps], axis=0) @ components)
+        maps = seen if times == 1 else [_maps(_enlarged(way, times), weights) for way in ways]
+        sums = [np.concatenate([_summed(x, name, depth, weights) for depth, x in enumerate(way)]) for way in maps]
+        found.append(np.mean(sums, axis=0) @ components)
     return found
 
 
@@ -285,12 +284,8 @@ def _maps(image: np.ndarray, weights: Weights) -> list[np.ndarray]:
     return ended
 
 
-def _motifs(way: list[np.ndarray], weights: Weights, name: str) -> np.ndarray:
-    return np.concatenate([_summed(x, f"{name}.{{}}{depth}", weights) for depth, x in enumerate(way)])
-
-
-def _summed(x: np.ndarray, named: str, weights: Weights) -> np.ndarray:
-    learned = (weights[f"sight.motifs.{named.format(of)}"] for of in ("mean", "matrix", "words", "spread"))
+def _summed(x: np.ndarray, name: str, depth: int, weights: Weights) -> np.ndarray:
+    learned = (weights[f"sight.motifs.{name}.{of}{depth}"] for of in ("mean", "matrix", "words", "spread"))
     mean, matrix, words, spread = learned
     points = (x.reshape(len(x), -1).T - mean) @ matrix
     nearness = (2 * points @ words.T - (words**2).sum(1)) / (np.float32(SOFT * DIRECTIONS) * spread)
@@ -335,10 +330,10 @@ def _averaged(x: np.ndarray, cells: int) -> np.ndarray:
     return averaged
 
 
-def _enlarged(x: np.ndarray) -> np.ndarray:
-    """x (..., s, s) with `ENLARGED` times as many pixels a side, as torch's ``interpolate``, bilinear."""
+def _enlarged(x: np.ndarray, times: int) -> np.ndarray:
+    """x (..., s, s) with so many times as many pixels a side, as torch's ``interpolate``, bilinear."""
     side = x.shape[-1]
-    at = ((np.arange(ENLARGED * side, dtype=np.float32) + 0.5) / ENLARGED - 0.5).clip(0, side - 1)
+    at = ((np.arange(times * side, dtype=np.float32) + 0.5) / times - 0.5).clip(0, side - 1)
     tents = (1 - np.abs(at[:, None] - np.arange(side, dtype=np.float32))).clip(0)
     enlarged: np.ndarray = tents @ (x @ tents.T)
     return enlarged

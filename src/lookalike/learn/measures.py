@@ -69,12 +69,10 @@ DEPTHS = tuple(layer.channels for layer in CONVOLUTIONS if layer.ends)
 """Channels where its motifs are looked for: where a shortcut ends."""
 MOTIFS = 64
 """Words that what it sees at a place is compared with; more tell finer things apart, and cost in proportion."""
-ENLARGED = 2
-"""Times as many pixels a side has the picture when motifs are looked for once more: so they see smaller things."""
 DIRECTIONS = 64
 """Principal directions of its channels in which that is done."""
-OF_MOTIFS = ("motifs", "enlarged")
-"""Where they are looked for: in the picture as it is, and enlarged."""
+OF_MOTIFS = {"motifs": 1, "enlarged": 2}
+"""Where they are looked for, by how many times the picture's pixels a side: in more, what is seen is smaller."""
 COMPONENTS = 256
 """Principal components of what is summed for all of them."""
 SOFT = 0.1

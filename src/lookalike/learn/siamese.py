@@ -18,7 +18,7 @@ from lookalike.learn.whitening import Block
 
 TEMPERATURE = 0.2
 ENLARGED = 30_000
-"""Images that are enlarged, too, at most: that doubles what each takes, and more."""
+"""Images that are enlarged, too, at most: seeing each takes three times as long then."""
 OUTLINED = 0.65
 """Weight of the outline in a folder of pictures that are built alike."""
 
@@ -52,7 +52,7 @@ class Siamese(nn.Module):
     agreement with an image's nearest against agreement between its views: a larger one gathers kinds of things, 0
     keeps to the single picture. Without ``starter``, whose weights were learned from drawings, all is learned from the
     folder, from scratch; with it, ``enlarged`` looks for motifs in the enlarged picture, too, which finds smaller ones
-    and takes two and a half times as long: a training that is not told does so up to `ENLARGED` images. A larger
+    and takes three times as long: a training that is not told does so up to `ENLARGED` images. A larger
     ``width`` sees more and costs its square.
     """
 

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import at_once, in_parallel, in_unit
-from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, ENLARGED, OF_MOTIFS, PALETTE
+from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, OF_MOTIFS, PALETTE
 from lookalike.learn.motifs import Motifs
 from lookalike.learn.patches import Patches
 from lookalike.learn.starter import Maps, Starter
@@ -138,7 +138,7 @@ class Sight(nn.Module):
             self.starter.prepare()
         for name, motifs in self.motifs.items():
             assert isinstance(motifs, Motifs)
-            motifs.prepare(images, lambda few, of=name: self._maps(in_unit(few), of))  # type: ignore[misc]
+            motifs.prepare(images, lambda few, times=OF_MOTIFS[name]: self._maps(in_unit(few), times))  # type: ignore[misc]
         described = self._describe(images)  # (m, n)
         coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
@@ -257,25 +257,26 @@ class Sight(nn.Module):
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
         if self.starter:
-            seen = self._maps(few, "motifs")
+            seen = self._maps(few, 1)
             parts.append(self.starter.cells(seen))
             for name, motifs in self.motifs.items():
                 if self.built_alike >= 1:  # then they have no weight
                     parts.append(few.new_zeros(len(few), Motifs.n_features))
-                elif name == "motifs":
+                elif (times := OF_MOTIFS[name]) == 1:
                     parts.append(motifs(seen))
                 else:
                     fewer = torch.split(few, at_once(few.device, FEWER))
-                    parts.append(torch.cat([motifs(self._maps(images, name)) for images in fewer]))
+                    parts.append(torch.cat([motifs(self._maps(images, times)) for images in fewer]))
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
 
-    def _maps(self, few: Tensor, for_motifs: str) -> Maps:
-        """What the starter sees of images (b, 3, s, s) in [0, 1], of grey ones where colours do not count."""
+    def _maps(self, few: Tensor, times: int) -> Maps:
+        """What the starter sees of images (b, 3, s, s) in [0, 1], enlarged so many times, of grey ones where colours do
+        not count."""
         assert self.starter is not None
         seen = few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)
-        return self.starter.maps(seen, ENLARGED if for_motifs == "enlarged" else 1)
+        return self.starter.maps(seen, times)
 
     def _components(self, centred: Tensor) -> Tensor:
         """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""
