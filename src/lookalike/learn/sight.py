@@ -51,7 +51,7 @@ TELLING = (0.38, 0.86)
 them (without it: fine gradients): up to the first the palette has its usual weight, from the second on `HEAVIER`."""
 HEAVIER = 5.0
 """Times its usual weight that the palette has where colours tell most."""
-BESIDE_MOTIFS = 2.2
+BESIDE_MOTIFS = 3.5
 """Times its weight that the palette has beside motifs that count in full, so that they do not drown it."""
 COLOURLESS = 0.05
 """Share of pixels with a saturation of a quarter and more below which pictures are grey: their palettes are alike in
