@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import cos, isqrt, pi, prod
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ KNOWN = (*SEES, "vae")
 """Models that can be followed here."""
 
 Weights = Mapping[str, np.ndarray]
+_LIMITED = Lock()
 
 
 class Alone:
@@ -79,7 +81,7 @@ class Alone:
         from threadpoolctl import threadpool_limits
 
         floats = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
-        with threadpool_limits(1, user_api="blas"):
+        with _LIMITED, threadpool_limits(1, user_api="blas"):  # the number of threads is the whole process's
             return self.whitening.apply(np.stack([self._code(image) for image in floats]))
 
     def _code(self, image: np.ndarray) -> np.ndarray:

@@ -66,10 +66,11 @@ def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) 
     """``function`` of ``few`` images at a time, joined; without gradients.
 
     On a processor every core works on a few of its own: small operations that are split among cores wait for one
-    another longer than they work, above all where other programs run too. The result does not depend on the cores.
+    another longer than they work, above all where other programs run too. The result does not depend on the cores, nor on how many images there are:
+    not one operation is split, of a single part neither.
     """
     parts = torch.split(images, at_once(images.device, few))
-    if images.device.type != "cpu" or min(len(parts), torch.get_num_threads()) < 2:
+    if images.device.type != "cpu" or torch.get_num_threads() < 2:
         with torch.no_grad():
             return torch.cat([function(part) for part in parts])
     with _SPLIT:  # the number of threads is the whole process's
