@@ -66,8 +66,8 @@ def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) 
     """``function`` of ``few`` images at a time, joined; without gradients.
 
     On a processor every core works on a few of its own: small operations that are split among cores wait for one
-    another longer than they work, above all where other programs run too. The result does not depend on the cores, nor on how many images there are:
-    not one operation is split, of a single part neither.
+    another longer than they work, above all where other programs run too. The result does not depend on the cores, nor
+    on how many images there are: no operation is split, of a single part neither.
     """
     parts = torch.split(images, at_once(images.device, few))
     if images.device.type != "cpu" or torch.get_num_threads() < 2:
