@@ -167,6 +167,14 @@ def test_a_handful_of_images(points, n, method, kind):
     assert np.isfinite(manifold(points[rows])).all()
 
 
+@pytest.mark.parametrize("n", [16, 20, 21])
+def test_neighbours_that_cannot_be_written_are_enough(points, n):
+    given = nearest(points[:n], min(n - 1, 60))
+    for part in given:
+        part.flags.writeable = False
+    assert np.isfinite(manifold(points[:n], neighbors=given)).all()
+
+
 def test_manifold_of_few_columns_has_no_more():
     assert manifold(roll(12)[:, :4]).shape == (12, 4)
 

@@ -53,7 +53,7 @@ class Clustering:
         for cluster in clusters:
             if cluster not in self.names:
                 raise SettingError(
-                    f"there is no cluster {cluster}; there are {', '.join(map(str, sorted(self.names)))}"
+                    f"there is no cluster {cluster}; the numbers are {', '.join(map(str, sorted(self.names)))}"
                 )
 
     def named(self, name: str, *, but: int | None = None) -> str:
