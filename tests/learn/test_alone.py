@@ -1,6 +1,9 @@
 """The encoder without PyTorch against the network it stands for."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -47,6 +50,36 @@ def test_it_encodes_as_the_network_does(pictures, tmp_path, in_32_bits, name, se
     assert np.median(away) < 1e-3
     assert away.max() < 0.01  # where two channels' gradients are equally strong, rounding decides which is taken
     assert found.encode(images).dtype == np.float32
+
+
+def test_pictures_that_are_encoded_at_once_leave_the_threads_as_they_were(pictures, tmp_path, monkeypatch):
+    model, images = trained(pictures, "vae", {})
+    model.save(tmp_path)
+    found = learn.encoder_alone(tmp_path)
+    code, inside = found._code, Event()
+
+    def slow(image):
+        inside.set()
+        time.sleep(0.05)
+        return code(image)
+
+    monkeypatch.setattr(found, "_code", slow)
+    with ThreadPoolExecutor(1) as other:  # a thread that has limited them and lives on is the only one that may
+        limits = other.submit(threadpool_limits, 2, "blas").result()
+    try:
+        before = threads_of_blas()
+        with ThreadPoolExecutor(2) as several:
+            first = several.submit(found.encode, images[:1])
+            assert inside.wait(10)
+            second = several.submit(found.encode, images[:3])  # begins after the first, and would end after it
+        assert (len(first.result()), len(second.result())) == (1, 3)
+        assert threads_of_blas() == before
+    finally:
+        limits.restore_original_limits()
+
+
+def threads_of_blas():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
 
 def test_neither_looks_for_motifs_where_pictures_are_built_alike(pictures, tmp_path, in_32_bits, monkeypatch):

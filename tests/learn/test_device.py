@@ -6,7 +6,7 @@ import torch
 
 from lookalike.learn import device
 from lookalike.learn.descriptor import oriented_gradients
-from lookalike.learn.device import at_once, to_floats
+from lookalike.learn.device import at_once, in_parallel, to_floats
 from lookalike.learn.texture import texture
 
 
@@ -25,6 +25,20 @@ def test_descriptions_do_not_depend_on_how_many_are_described_at_once(describe, 
     for module in ("descriptor", "texture"):
         monkeypatch.setattr(f"lookalike.learn.{module}.at_once", lambda *_: device.MANY)
     assert torch.allclose(few, describe(images), atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_no_operation_is_split_among_cores_however_many_images_there_are(n):
+    def threads(images):
+        return torch.full((len(images),), torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert in_parallel(threads, torch.zeros(n, 3, 4, 4), 32).tolist() == [1] * n
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_images_that_are_on_the_device_stay_there(pictures):

@@ -22,7 +22,7 @@ FROM, EACH = 600, 50
 SUMMED = 2_000
 """Images that components are learned from."""
 FEW = 32
-"""Images looked at at once."""
+"""Images looked at at once, where nobody says how many."""
 ROUNDS = 15
 """Of k-means."""
 
@@ -48,8 +48,9 @@ class Motifs(nn.Module):
             self.register_buffer(f"spread{number}", torch.ones(()))
         self.register_buffer("components", torch.zeros(len(DEPTHS) * MOTIFS * DIRECTIONS, COMPONENTS))
 
-    def prepare(self, images: Tensor, see: Callable[[Tensor], Maps]) -> None:
-        """Learns directions, words and components of a sample (m, 3, s, s), of which ``see`` gives the maps."""
+    def prepare(self, images: Tensor, see: Callable[[Tensor], Maps], at_once: int = FEW) -> None:
+        """Learns directions, words and components of a sample (m, 3, s, s), of which ``see`` gives the maps, and each
+        core looks at so many at once."""
         generator = torch.Generator().manual_seed(0)
         some = images[torch.randperm(len(images), generator=generator)[:SUMMED]]
         seen: list[list[Tensor]] = [[] for _ in DEPTHS]
@@ -67,7 +68,7 @@ class Motifs(nn.Module):
             learned = (mean, matrix, _words(points, generator), points.square().mean().clamp(min=1e-9))
             for name, value in zip(("mean", "matrix", "words", "spread"), learned, strict=True):
                 self.get_buffer(f"{name}{number}").copy_(value)
-        sums = in_parallel(lambda few: self._sums(see(few)), some, FEW)
+        sums = in_parallel(lambda few: self._sums(see(few)), some, at_once)
         components = torch.svd_lowrank(sums - sums.mean(0), min(COMPONENTS, len(some)), niter=4)[2]
         self.components.zero_()[:, : components.shape[1]] = components
 

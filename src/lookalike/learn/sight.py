@@ -14,6 +14,7 @@ the two descriptors of colours have colours in common, and for more beside motif
 """
 
 from collections.abc import Collection
+from functools import partial
 from math import prod
 
 import torch
@@ -138,7 +139,8 @@ class Sight(nn.Module):
             self.starter.prepare()
         for name, motifs in self.motifs.items():
             assert isinstance(motifs, Motifs)
-            motifs.prepare(images, lambda few, times=OF_MOTIFS[name]: self._maps(in_unit(few), times))  # type: ignore[misc]
+            times = OF_MOTIFS[name]
+            motifs.prepare(images, partial(self._maps, times=times), FEW if times == 1 else FEWER)
         described = self._describe(images)  # (m, n)
         coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
@@ -272,9 +274,10 @@ class Sight(nn.Module):
         return torch.cat(parts, 1)
 
     def _maps(self, few: Tensor, times: int) -> Maps:
-        """What the starter sees of images (b, 3, s, s) in [0, 1], enlarged so many times, of grey ones where colours do
-        not count."""
+        """What the starter sees of images (b, 3, s, s), uint8 or floats, enlarged so many times, of grey ones where
+        colours do not count."""
         assert self.starter is not None
+        few = in_unit(few)
         seen = few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)
         return self.starter.maps(seen, times)
 

@@ -243,10 +243,7 @@ def _fit_umap(
             min_dist=min_dist,
             random_state=seed,
             n_jobs=1,
-            precomputed_knn=(
-                np.array(indices, order="C"),
-                np.array(distances, np.float32, order="C"),
-            ),  # it writes to them
+            precomputed_knn=(indices.copy(), distances.astype(np.float32)),  # it writes to them
         )
         return np.asarray(reducer.fit_transform(points), np.float32)
 
