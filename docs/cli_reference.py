@@ -47,7 +47,7 @@ export       {"path", "rows"}; with --to folders also "dry_run" and "files": [{"
 report       {"library", "path"}
 serve        has no --json: it prints the address, and answers requests until it is interrupted
 info         {"library", "folder", "created", "format_version", "settings", "seconds", "versions", "stages",
-             "finished"}; with --skipped also "skipped": [{"file_name", "reason"}]
+             "finished", "busy"}; with --skipped also "skipped": [{"file_name", "reason"}]
 demo         {"pictures", "library", "scores", "search", "matches", "map", "comparison", "report"}
 ```
 """

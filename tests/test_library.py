@@ -280,11 +280,11 @@ def test_creating_takes_up_what_is_there(files, tmp_path):
 
 def test_a_folder_of_something_else_is_not_taken(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(LibraryError, match="exists and is not a library; choose another place with -o"):
+    with pytest.raises(LibraryError, match="exists and is not a library; choose another place"):
         LibraryFolder.create(tmp_path, tmp_path)
     with pytest.raises(LibraryError, match="exists and is not a library"):
         LibraryFolder.create(tmp_path / "thesis.tex", tmp_path)
-    with pytest.raises(LibraryError, match=r"cannot be made \(.+\); choose another place with -o"):
+    with pytest.raises(LibraryError, match=r"cannot be made \(.+\); choose another place"):
         LibraryFolder.create(tmp_path / "thesis.tex" / "b.lookalike", tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 

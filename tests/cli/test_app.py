@@ -11,6 +11,7 @@ import typer.main
 
 import lookalike
 from lookalike.cli import app, options
+from lookalike.cli.printing import as_typed
 from lookalike.learn import names
 from lookalike.learn.views import IGNORABLE
 from lookalike.organize import CLUSTERINGS, PROJECTIONS
@@ -52,6 +53,26 @@ def test_help_loads_nothing_heavy():
 def test_the_module_is_the_command_and_tells_its_version(program):
     out, err = program("--version").communicate(timeout=60)
     assert (out.decode().strip(), err) == (f"lookalike {lookalike.__version__}", b"")
+
+
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        ("epochs=-1.0 must be a number from 0 up", "--epochs -1.0 must be a number from 0 up"),
+        ("labels='my folders.csv' is missing; name", "--labels my folders.csv is missing; name"),
+        ("output='photos/x' lies in the folder", "-o photos/x lies in the folder"),
+        ("random_state=-1 must be a whole number", "--seed -1 must be a whole number"),
+        ("average=1 must be True or False", "average=1 must be True or False"),  # no option of the command line
+        ("/a/labels=x is gone", "/a/labels=x is gone"),
+    ],
+)
+def test_errors_name_options_as_they_are_typed(said, typed):
+    assert as_typed(said) == typed
+
+
+def test_errors_are_of_the_command_line(run, tmp_path, own_library):
+    ended = run("evaluate", own_library, "--labels", tmp_path / "none.csv")
+    assert f"error: --labels {tmp_path / 'none.csv'} is missing" in ended.err
 
 
 def test_the_names_to_choose_from_are_those_that_the_parts_have():

@@ -179,7 +179,7 @@ def test_what_cannot_be_is_said_before_anything_is_built(photos, tmp_path, setti
 
 def test_one_label_in_a_csv_is_too_few(photos, tmp_path):
     (tmp_path / "labels.csv").write_text("file_name,label\ndiscs/000.png,a\n")
-    with pytest.raises(SettingError, match="gives 1 label"):
+    with pytest.raises(SettingError, match="gives one label for these images"):
         lookalike.compare(photos, labels=tmp_path / "labels.csv", output=tmp_path / "p.compare")
 
 

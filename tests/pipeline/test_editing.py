@@ -8,7 +8,7 @@ import pytest
 
 import lookalike
 from lookalike import show
-from lookalike.errors import LibraryBusyError, SettingError
+from lookalike.errors import FolderError, LibraryBusyError, SettingError
 from lookalike.images import write_image
 from lookalike.library import LibraryFolder
 from lookalike.pipeline import editing, indexing
@@ -228,6 +228,22 @@ def test_only_the_last_fifty_edits_can_be_taken_back(own):
     assert own.cluster_names[0] == "name 2"
     with pytest.raises(SettingError):
         own.undo()
+
+
+def test_a_build_gives_no_edit_up_because_the_pictures_are_away(photos, quick, tmp_path):
+    folder, away = tmp_path / "photos", tmp_path / "away"
+    shutil.copytree(photos, folder)
+    library = lookalike.build(folder, tmp_path / "own.lookalike", **quick).rename(0, "mine")
+    folder.rename(away)
+    folder.mkdir()
+    write_image(np.full((40, 50, 3), 90, np.uint8), folder / "another.png")
+    before = LibraryFolder(library.path).header
+    with pytest.raises(FolderError, match=r"edited by hand, is in .* any more; put them back"):
+        lookalike.build(folder, library.path, **quick)
+    assert LibraryFolder(library.path).header == before
+    for number, path in enumerate(sorted(away.rglob("*.png"))):  # known by their contents, under other names
+        shutil.copy(path, folder / f"renamed {number}.png")
+    assert "mine" in lookalike.build(folder, library.path, **quick).cluster_names.values()
 
 
 def test_nothing_is_edited_while_another_process_writes(own):

@@ -268,7 +268,7 @@ def test_labels_that_cannot_be(library, tmp_path):
         "name,kind\na,b\n": "needs the columns file_name and label; it has name, kind",
         "file_name\na\n": "needs the columns file_name and label; it has file_name",
         "file_name,label\nother.png,a\n": "no file_name in .* is an image of the library",
-        "file_name,label\ndiscs/000.png,a\ndiscs/001.png,a\n": "gives 1 label",
+        "file_name,label\ndiscs/000.png,a\ndiscs/001.png,a\n": "gives one label for these",
         "": "cannot be read as CSV",
     }
     for text, message in cases.items():
@@ -282,7 +282,7 @@ def test_labels_that_cannot_be(library, tmp_path):
 def test_a_flat_folder_has_no_labels(tmp_path, photos, quick):
     library = lookalike.build(photos / "discs", tmp_path / "b.lookalike", **quick)
     assert library.images["label"].isna().all()
-    with pytest.raises(SettingError, match="gives 0 label"):
+    with pytest.raises(SettingError, match="no label, for the images lie in no sub-folders; name a CSV"):
         library.evaluate()
 
 
@@ -315,6 +315,13 @@ def test_an_unfinished_library_shows_what_is_finished(tmp_path, photos, quick):
         lookalike.build(photos, tmp_path / "b.lookalike", **quick, progress=stop)
     library = lookalike.open(tmp_path / "b.lookalike")
     assert not library.info()["finished"]
+    assert not library.info()["busy"]
+    with pytest.raises(LibraryError, match=r"embeddings is missing\); `lookalike build .+` goes on"):
+        library.embeddings  # noqa: B018
+    with LibraryFolder(library.path).writing():
+        assert library.info()["busy"]
+        with pytest.raises(LibraryError, match="another process is writing to it, wait"):
+            library.embeddings  # noqa: B018
     assert list(library.images.columns) == ["file_name", "width", "height", "label"]
     assert len(library.skipped) == 3
     assert library.reconstruct(query_of(photos))[1].shape == (1, 32, 32, 3)

@@ -11,7 +11,7 @@ import typer
 import typer.core
 
 import lookalike
-from lookalike.cli.printing import note, one_line, say
+from lookalike.cli.printing import as_typed, note, one_line, say
 from lookalike.errors import LookalikeError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -126,7 +126,7 @@ def _outcome(error: BaseException) -> int:
         note("interrupted; run the same command again, it goes on")
         return INTERRUPTED
     if isinstance(error, LookalikeError):
-        note(f"error: {one_line(str(error))}")
+        note(f"error: {one_line(as_typed(str(error)))}")
     elif isinstance(error, OSError) and error.strerror:
         note(f"error: {one_line(f'{error.filename}: {error.strerror}' if error.filename else error.strerror)}")
     else:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 
 BAR = 40
 """Characters of the longest bar of a chart."""
+OPTIONS = {"output": "-o", "n": "-n", "n_clusters": "K", "random_state": "--seed"} | {
+    name: f"--{name}"
+    for name in (
+        *("device", "epochs", "how", "ignore", "images", "labels", "method", "minutes", "model", "models"),
+        *("port", "projection", "size", "space", "to", "within"),
+    )
+}
+"""What arguments of Python, which errors name, are called on the command line."""
 
 
 def answer(result: Any, as_json: bool, text: Callable[[Any], str]) -> None:
@@ -60,6 +69,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+def as_typed(message: str) -> str:
+    """A message about ``epochs=-1.0`` as one about ``--epochs -1.0``."""
+
+    def typed(found: re.Match[str]) -> str:
+        name, quoted, bare = found.groups()
+        return f"{OPTIONS[name]} {bare if quoted is None else quoted}" if name in OPTIONS else found[0]
+
+    return re.sub(r"(?<![\w/.-])([a-z_]+)=(?:'([^']*)'|([^\s:;,'\"]+))", typed, message)
 
 
 def one_line(text: str) -> str:

@@ -5,7 +5,7 @@ from lookalike.images.decode import decode
 from lookalike.images.folder import Earlier, Recipe, decode_by, decode_folder, is_copy
 from lookalike.images.pixels import Pixels, Thumbnails
 from lookalike.images.prepare import FITS, load, load_whole
-from lookalike.images.reading import open_regular, read_stream, read_whole
+from lookalike.images.reading import hash_of, open_regular, read_stream, read_whole
 from lookalike.images.scan import Scan, scan
 from lookalike.images.shards import VERSION as COPY_VERSION
 from lookalike.images.shards import decoded_so_far
@@ -29,6 +29,7 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "encode_webp",
+    "hash_of",
     "is_copy",
     "load",
     "load_whole",

@@ -4,7 +4,6 @@ from lookalike.library.folder import (
     FORMAT,
     FRESH,
     HEADER,
-    LOCK,
     MAX_HEADER,
     ROOTS,
     VERSION,
@@ -13,6 +12,7 @@ from lookalike.library.folder import (
     Stage,
     fingerprint,
 )
+from lookalike.library.lock import LOCK
 from lookalike.library.tables import arrow_stream, digest, parquet_columns
 
 __all__ = [

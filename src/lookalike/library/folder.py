@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from lookalike.errors import LibraryBusyError, LibraryError, LibraryVersionError
+from lookalike.errors import LibraryError, LibraryVersionError
+from lookalike.library.lock import LOCK, is_locked, locked, without_links
 from lookalike.library.tables import DAMAGED, as_columns, read_table
 
 if TYPE_CHECKING:
     import pandas
 
 FORMAT, VERSION = "lookalike", 1
-HEADER, FRESH, LOCK = "library.json", "library.json.new", "lock"
+HEADER, FRESH = "library.json", "library.json.new"
 MAX_HEADER = 64 << 20
 """Bytes: a longer header is not read."""
 WORKING, TRAINING = "working", "training"
@@ -77,12 +78,12 @@ class LibraryFolder:
         path = Path(path)
         if not (path / HEADER).exists():
             if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - {FRESH, LOCK}):
-                raise LibraryError(f"{path} exists and is not a library; choose another place with -o")
+                raise LibraryError(f"{path} exists and is not a library; choose another place")
             try:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise LibraryError(f"{path} cannot be made ({error.strerror}); choose another place with -o") from error
-            with _locked(path):
+                raise LibraryError(f"{path} cannot be made ({error.strerror}); choose another place") from error
+            with locked(path):
                 if not (path / HEADER).exists():
                     header = {"format": FORMAT, "format_version": VERSION, "generation": 0, "stages": {}}
                     times = {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "folder": str(Path(folder).resolve())}
@@ -97,7 +98,7 @@ class LibraryFolder:
     @property
     def working(self) -> Path:
         """Where the working copy and the thumbnails lie; deletable. LibraryError when it leads elsewhere."""
-        return _without_links(self.path / str(self.header.get("working", WORKING)))
+        return without_links(self.path / str(self.header.get("working", WORKING)))
 
     @property
     def next_working(self) -> Path:
@@ -106,7 +107,7 @@ class LibraryFolder:
         No name is used twice, so that who still reads an older copy cannot take this one for it. LibraryError when it
         leads elsewhere.
         """
-        return _without_links(self.path / self._next_working)
+        return without_links(self.path / self._next_working)
 
     @property
     def _next_working(self) -> str:
@@ -115,7 +116,7 @@ class LibraryFolder:
     @property
     def training(self) -> Path:
         """Where an unfinished training keeps its state. LibraryError when it leads elsewhere."""
-        return _without_links(self.path / TRAINING)
+        return without_links(self.path / TRAINING)
 
     def refresh(self) -> None:
         """Takes up what others have committed since."""
@@ -172,11 +173,13 @@ class LibraryFolder:
 
     def place(self, name: str, stage: str) -> Path:
         """The folder ``name`` of a committed stage; LibraryError when a link in it leads elsewhere."""
-        return self._read(stage, name, _without_links)
+        return self._read(stage, name, without_links)
 
     def _record(self, stage: str) -> dict[str, Any]:
         if stage not in self.header["stages"]:
-            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); `{self._again}` goes on")
+            wait = "another process is writing to it, wait until it is done"
+            then = wait if self.is_busy() else f"`{self._again}` goes on"
+            raise LibraryError(f"{self.path} is not built that far ({stage} is missing); {then}")
         record: dict[str, Any] = self.header["stages"][stage]
         return record
 
@@ -209,15 +212,19 @@ class LibraryFolder:
             raise LibraryError(f"{self.path}: the library was rebuilt; open it again")
         self.header = fresh
 
+    def is_busy(self) -> bool:
+        """Whether somebody writes to it."""
+        return is_locked(self.path)
+
     @contextmanager
     def writing(self, patience: float = 1.0) -> Iterator[None]:
         """Holds the library for writing; LibraryBusyError when another does so for longer than ``patience`` seconds."""
-        with _locked(self.path, patience):
+        with locked(self.path, patience):
             self.refresh()
             self._sweep()
             for place in (self.working, self.next_working, self.training):
                 for folder, _, _ in os.walk(place):
-                    _without_links(Path(folder))
+                    without_links(Path(folder))
             yield
 
     def commit(
@@ -278,7 +285,7 @@ class LibraryFolder:
 
     def _write(self, name: str, content: Content) -> str:
         for path in (self.path / name, self.path / f"{name}.npy", self.path / f"{name}.parquet"):
-            _without_links(path)
+            without_links(path)
         if callable(content):
             content(self.path / name)
         elif isinstance(content, np.ndarray):
@@ -312,31 +319,6 @@ class LibraryFolder:
 def _name(stages: Mapping[str, Any], stage: str) -> tuple[Any, ...] | None:
     """What tells one commit of a stage from another."""
     return (stages[stage]["made_from"], stages[stage]["files"]) if stage in stages else None
-
-
-@contextmanager
-def _locked(path: Path, patience: float = 0.0) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(_without_links(path / LOCK))
-    try:
-        lock.acquire(timeout=patience)
-    except Timeout:
-        raise LibraryBusyError(f"another process is writing to {path}; wait until it is done, or stop it") from None
-    except OSError as error:
-        raise LibraryError(f"{path} cannot be written to ({error.strerror}); check its permissions") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _without_links(path: Path) -> Path:
-    """The path itself, when neither it nor anything directly in it is a symbolic link; else LibraryError."""
-    for place in (path, *(path.iterdir() if path.is_dir() and not path.is_symlink() else ())):
-        if place.is_symlink():
-            raise LibraryError(f"{place} is a link, and a library must not lead elsewhere; remove it")
-    return path
 
 
 def _flush(path: Path) -> None:

@@ -1,15 +1,23 @@
 """``build``: the whole way from a folder to a library, readable as a page."""
 
+from __future__ import annotations
+
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lookalike import learn
-from lookalike.errors import FolderError, LibraryError, ModelError, SettingError
+from lookalike import images, learn
+from lookalike.errors import FolderError, ImageError, LibraryError, ModelError, SettingError
 from lookalike.library import HEADER, LibraryFolder
+from lookalike.pipeline import editing
 from lookalike.pipeline.library import Library
 from lookalike.pipeline.settings import Settings
 from lookalike.pipeline.stages import Stages
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build(
@@ -29,7 +37,8 @@ def build(
     ``random_state`` and others. ``device`` is ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as
     ``progress(stage, done, total, note="")``.
 
-    Raises `FolderError` when there is nothing to read, `SettingError` for a setting that cannot be, `LibraryError`
+    Raises `FolderError` when there is nothing to read, or nothing any more of a library whose clusters were edited by
+    hand, `SettingError` for a setting that cannot be, `LibraryError`
     when ``output`` is something else than a library, or that of another folder, `LibraryBusyError` when another
     process is building it. The library that was there is then as it was.
     """
@@ -44,7 +53,7 @@ def build(
         chosen = _chosen(files, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
         try:
-            stages.scan(root)
+            _check_edits(files, stages.scan(root))
             stages.check()
             files.note(settings=chosen.as_dict(), folder=str(root))
             stages.images()
@@ -78,6 +87,24 @@ def _check_owner(files: LibraryFolder, folder: Path) -> None:
     """Two folders must not take one library; a folder that was moved may keep its own."""
     if files.folder != folder and files.folder.exists():
         raise LibraryError(f"{files.path} is the library of {files.folder}, not of {folder}; choose another with -o")
+
+
+def _check_edits(files: LibraryFolder, found: pd.DataFrame) -> None:
+    """Clusters edited by hand are not given up because none of their pictures is there, on a disk that is away, say."""
+    if not editing.are_kept(files):
+        return
+    known = files.table("images", "images")
+    if found["file_name"].isin(known["file_name"]).any():
+        return
+    hashes = set(known["content_hash"])
+    for path in found["path"][found["bytes"].isin(known["bytes"])]:  # renamed, or moved, may be
+        with contextlib.suppress(ImageError):
+            if images.hash_of(images.read_whole(files.folder / os.fsdecode(path))[0]) in hashes:
+                return
+    raise FolderError(
+        f"none of the {len(known):,} images of {files.path}, whose clusters were edited by hand, is in {files.folder} "
+        "any more; put them back, or build another library of what is there now"
+    )
 
 
 def library_path(folder: str | Path, output: str | Path | None = None) -> Path:

@@ -18,7 +18,7 @@ from lookalike import errors, images, learn
 from lookalike.errors import LibraryError, LookalikeError, MissingExtraError, ModelError, SettingError
 from lookalike.library import HEADER, LibraryFolder, fingerprint
 from lookalike.pipeline.building import library_path
-from lookalike.pipeline.labels import SUBFOLDERS, labels_from
+from lookalike.pipeline.labels import SUBFOLDERS, labels_from, too_few
 from lookalike.pipeline.library import Library, open
 from lookalike.pipeline.scoring import LABELLED, UNLABELLED
 from lookalike.pipeline.settings import Settings
@@ -197,7 +197,7 @@ def _usable(labels: str | Path | None, folder: str | Path, progress: Progress | 
         return str(labels)
     n_labels = len({label for label in labels_from(labels, candidates["file_name"]) if label is not None})
     if n_labels < 2 and str(labels) not in SUBFOLDERS:
-        raise SettingError(f"labels={str(labels)!r} gives {n_labels} label(s) for {folder}; two are needed")
+        raise too_few(labels, n_labels)
     return str(labels) if n_labels > 1 else None
 
 

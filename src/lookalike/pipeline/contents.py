@@ -207,7 +207,8 @@ class Contents:
         return {"stages": stages, "finished": all(stages.values()), "decoded": decoded, "files": files}
 
     def info(self) -> dict[str, Any]:
-        """What is in the library: settings, versions, counts, seconds, facts of each stage."""
+        """What is in the library: settings, versions, counts, seconds, facts of each stage; whether it is finished, and
+        whether somebody writes to it."""
         header, stages = self._files.header, self._files.header["stages"]
         return {
             "library": str(self.path),
@@ -217,6 +218,7 @@ class Contents:
             "versions": stages["model"]["facts"].get("versions", {}) if "model" in stages else {},
             "stages": {stage: _without(record["facts"], "versions") for stage, record in stages.items()},
             "finished": "clusters" in stages,
+            "busy": self._files.is_busy(),
         }
 
     def summary(self) -> dict[str, Any]:

@@ -170,18 +170,21 @@ def released(state: Clustering, clusters: Sequence[int]) -> Clustering:
     return replace(state, kept=state.kept - set(clusters))
 
 
+def are_kept(files: LibraryFolder) -> bool:
+    """Whether there are clusters that were made by hand, which a build clusters around."""
+    return files.has(STAGE) and bool(files.facts(STAGE)["kept"])
+
+
 def kept_by_hand(files: LibraryFolder, images: pd.DataFrame, embeddings: np.ndarray) -> Clustering:
     """Of the images that a library has now, those in clusters that were made by hand; all others in none.
 
     Images that were not there at the last edit join such a cluster when most of their nearest are in it.
     """
     nothing = Clustering(np.full(len(images), NONE, np.int32), {})
-    if not files.has(STAGE):
+    if not are_kept(files):
         return nothing
     facts, table = files.facts(STAGE), files.table("edits", STAGE)
     kept = {int(number) for number in facts["kept"]}
-    if not kept:
-        return nothing
     known = _known(table, images)
     clusters = np.where(np.isin(known, list(kept)), known, NONE).astype(np.int32)
     new, familiar = np.flatnonzero(known < NONE), np.flatnonzero(known >= NONE)

@@ -49,8 +49,17 @@ def label_codes(source: str | Path, file_names: Iterable[str]) -> tuple[np.ndarr
 
     codes, classes = pd.factorize(labels_from(source, file_names))
     if len(classes) < 2:
-        raise SettingError(f"labels={str(source)!r} gives {len(classes)} label(s) for these images; two are needed")
+        raise too_few(source, len(classes))
     return codes, np.asarray(classes)
+
+
+def too_few(source: str | Path, n_labels: int) -> SettingError:
+    """What to say of fewer than two labels."""
+    given = f"labels={str(source)!r} gives {('no label', 'one label')[n_labels]}"
+    if str(source) in SUBFOLDERS:
+        why = "the images lie in one sub-folder" if n_labels else "the images lie in no sub-folders"
+        return SettingError(f"{given}, for {why}; name a CSV file with the columns file_name and label instead")
+    return SettingError(f"{given} for these images; two are needed")
 
 
 def _read(path: Path) -> pd.DataFrame:

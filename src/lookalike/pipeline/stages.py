@@ -58,13 +58,14 @@ class Stages:
         self._size_given = size  # pixels a side; None for what the settings say
         self._trained: learn.Trained | None = None  # from training to embedding: what it knows spares a second look
 
-    def scan(self, folder: Path) -> None:
-        """Finds the pictures, and writes nothing; FolderError when there are none."""
+    def scan(self, folder: Path) -> pd.DataFrame:
+        """Finds the pictures, `Scan.candidates`, and writes nothing; FolderError when there are none."""
         start = time.monotonic()
         self._found, self._root = images.scan(folder, progress=self.progress), folder
         self._scan_seconds = time.monotonic() - start
         if self._found.candidates.empty:
             raise FolderError(f"no pictures in {folder}: {_count(self._found)}; name a folder that holds some")
+        return self._found.candidates
 
     def check(self) -> None:
         """Finds out, before anything is written, whether the files of a model from elsewhere are there and fit.
