@@ -41,7 +41,7 @@ def test_duplicates_tells_people_what_to_keep(run, copied):
     assert lines[0].split() == ["group", "kind", "distance", "pixels", "bytes", "file_name"]
     assert [line.split()[0] for line in lines[1:5:2]] == ["1", "2"]
     assert all("keep" in line and "52×40" in line for line in lines[1:5:2])
-    assert lines[6].startswith("1 exact group, 1 near one; behind the first of each 2 images, 0.0 MB")
+    assert lines[6].startswith("1 exact group, 1 near group; 2 images beside the first of each, ")
     assert len(lines) == 7
 
 

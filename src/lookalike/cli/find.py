@@ -66,13 +66,13 @@ def find(
     answered, found = sorted(by_number), [by_number[number] for number in sorted(by_number)]
     if verify:
         _tell_of_thumbnails(found)
+    answer(by_query([images[number] for number in answered], found), as_json, matches_text)
     if sheet:
         from lookalike import show
         from lookalike.pipeline.finding import table_of
 
         show.draw_matches(opened, [asked[number] for number in answered], table_of(found), sheet)
         note(f"drew {readable(str(sheet))}")
-    answer(by_query([images[number] for number in answered], found), as_json, matches_text)
     if unread:
         raise typer.Exit(1)
 

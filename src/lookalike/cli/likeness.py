@@ -57,6 +57,7 @@ def duplicates(
     opened = lookalike.open(library)
     with progress_bars() as progress:
         found = opened.duplicates(within, exact=exact, verify=verify, progress=progress)
+    answer(_groups(found), as_json, _groups_text)
     if sheet and len(found):
         from lookalike import show
 
@@ -64,7 +65,6 @@ def duplicates(
         note(f"drew {readable(str(sheet))}")
     elif sheet:
         note(f"drew no {readable(str(sheet))}: there is nothing to show")
-    answer(_groups(found), as_json, _groups_text)
 
 
 @app.command()
@@ -81,6 +81,7 @@ def outliers(
     """
     opened = lookalike.open(library)
     found = opened.outliers(n)
+    answer(found.to_dict("records"), as_json, _outliers_text)
     if sheet and len(found):
         from lookalike import show
 
@@ -88,7 +89,6 @@ def outliers(
         note(f"drew {readable(str(sheet))}")
     elif sheet:
         note(f"drew no {readable(str(sheet))}: there is nothing to show")
-    answer(found.to_dict("records"), as_json, _outliers_text)
 
 
 def _groups(found: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -115,11 +115,11 @@ def _groups_text(groups: list[dict[str, Any]]) -> str:
             first = [each["group"], each["kind"], "keep"]
             rows.append([*(["", "", f"{image['distance']:.4f}"] if number else first), *size])
     behind = [image for each in groups for image in each["images"][1:]]
-    megabytes = sum(image["bytes"] for image in behind) / 1e6
     exact = sum(each["kind"] == "exact" for each in groups)
-    counted = f"{_many(exact, 'exact group')}, {_many(len(groups) - exact, 'near one')}"
-    behind_them = f"behind the first of each {_many(len(behind), 'image')}, {megabytes:,.1f} MB"
-    return table(head, rows, left=["kind"]) + f"\n\n{counted}; {behind_them}"
+    near = len(groups) - exact
+    counted = ", ".join(_many(number, f"{kind} group") for number, kind in ((exact, "exact"), (near, "near")) if number)
+    spare = f"{_many(len(behind), 'image')} beside the first of each, {_volume(sum(of['bytes'] for of in behind))}"
+    return table(head, rows, left=["kind"]) + f"\n\n{counted}; {spare}"
 
 
 def _outliers_text(found: list[dict[str, Any]]) -> str:
@@ -131,3 +131,7 @@ def _outliers_text(found: list[dict[str, Any]]) -> str:
 
 def _many(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _volume(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e6 else f"{-(-n_bytes // 1000)} kB"

@@ -52,10 +52,13 @@ def tell_why_not_as_many(n_clusters: Any, library: "lookalike.Library") -> None:
     if library.settings.method == "hdbscan":
         note(f"hdbscan decides by itself how many clusters there are; for {n_clusters:,} add --method kmeans")
     elif n_clusters > (n_images := len(library.file_names)):
-        note(f"{n_clusters:,} clusters were asked for; there are {n_images:,} images, so there are no more")
+        there = f"there are {n_images:,} images" if n_images > 1 else "there is one image"
+        note(f"{n_clusters:,} clusters were asked for; {there}, so there are no more")
     elif kept:
         numbers = ",".join(map(str, kept))
         note(f"there are {found:,}, not {n_clusters:,}: clusters edited by hand stay until `--release {numbers}`")
+    else:
+        note(f"there are {found:,}, not {n_clusters:,}: the images do not part into more")
 
 
 def plain(value: Any) -> Any:

@@ -6,6 +6,9 @@ from typing import Any
 VARIATIONAL = ("siamese-vae", "vae", "talk")
 """Models whose Kullback-Leibler term can switch off numbers of the embedding."""
 
+FEW = 20
+"""Images of which any ten nearest are half of all, so that hardly anything can be told from who is near to whom."""
+
 
 def doubts(model: Mapping[str, Any]) -> list[str]:
     """A sentence for each thing, from the facts that a library keeps of its model; most often none."""
@@ -15,6 +18,12 @@ def doubts(model: Mapping[str, Any]) -> list[str]:
             f"the clock ended the training after {model.get('steps', 0):,} steps; another machine, or another run, "
             "would give another library (give more --minutes, or none)"
         )
+    if (n_images := model.get("images", FEW)) < FEW:
+        return [
+            *found,
+            f"there {'are' if n_images > 1 else 'is'} only {n_images} image{'s' * (n_images > 1)} to learn from; "
+            f"distances, clusters and map of fewer than {FEW} say little",
+        ]
     used, units = model.get("active_units", 0), model.get("units", 0)
     if model.get("name") in VARIATIONAL and 8 * used < units:
         found.append(
