@@ -1,4 +1,4 @@
-"""Progress: bars for what lasts, on a terminal; silence elsewhere."""
+"""Progress: bars for what lasts, on a terminal; a line now and then elsewhere."""
 
 import io
 
@@ -32,7 +32,15 @@ def test_a_stage_that_is_quick_has_none(monkeypatch):
     assert "decoding" not in shown
 
 
-def test_no_terminal_no_bars(capsys, monkeypatch):
+def test_no_terminal_no_bars_but_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0, 1, 301, 301, 650, 650])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock, 0)))
+    with progress.progress_bars() as report:
+        report("decode", 100, 4000)
+        report("decode", 3000, 4000)  # five minutes have gone by
+        report("cluster", 0, 0)
+    assert capsys.readouterr() == ("", "decoding: 3,000 of 4,000\nclustering\n")
+    monkeypatch.undo()
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with progress.progress_bars() as report:
         report("decode", 1, 40)

@@ -12,7 +12,7 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients, palett
 from lookalike.learn.measures import OF_MOTIFS
 from lookalike.learn.model import load_model
 from lookalike.learn.siamese import ENLARGED, OUTLINED, Siamese
-from lookalike.learn.sight import FEWEST, HEAVIER, OUTLINE, UNTOLD, Sight, mutual_neighbors
+from lookalike.learn.sight import FEWEST, HEAVIER, OF_FEW, OUTLINE, UNTOLD, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
@@ -129,7 +129,7 @@ def test_a_heavier_outline_brings_images_of_one_outline_together(pictures):
     def kept(outline):
         trained = train("siamese", seen, np.arange(96), epochs=0, settings={"size": 32, "outline": outline})
         alone = trained.codes(seen)[:, 128 : 128 + OUTLINE]
-        wanted = nearest(torch.nn.functional.normalize(torch.from_numpy(alone / alone.std(0))))
+        wanted = nearest(torch.nn.functional.normalize(torch.from_numpy(alone / (alone.std(0) + 1e-9))))
         return float((nearest(torch.from_numpy(trained.encode(seen))) == wanted).float().mean())
 
     def nearest(points):
@@ -197,17 +197,48 @@ def woven(n, generator):
     return (0.5 + 0.2 * noise / noise.std((1, 2), keepdim=True)).clamp(0, 1)[:, None].expand(-1, 3, -1, -1)
 
 
+@pytest.fixture
+def as_of_many(monkeypatch):
+    """A few pictures in which neighbours count as they do among many, seen in one view each."""
+    for name, value in {"ENOUGH": FEWEST, "PER_NEIGHBOR": 10, "VIEWS": 1}.items():
+        monkeypatch.setattr(sight_module, name, value)
+
+
 @pytest.mark.parametrize(("draw", "share"), [(arranged, 1.0), (woven, 0.0)])
-def test_the_outline_counts_where_pictures_are_built_alike(draw, share):
+def test_the_outline_counts_where_pictures_are_built_alike(draw, share, as_of_many):
     pictures = draw(200, torch.Generator().manual_seed(0))
     sight = Sight(32, 64, IGNORED, 0.6, enlarged=False)
     sight.prepare(pictures)
     assert float(sight.built_alike) == share
     sight.prepare(pictures[: FEWEST - 1])  # too few to tell
-    assert float(sight.built_alike) == pytest.approx(UNTOLD)
+    assert float(sight.built_alike) == pytest.approx(OF_FEW[0])
     scratch = Sight(32, 64, IGNORED, 0.6, starter=False)
     scratch.prepare(pictures)
     assert float(scratch.built_alike) == pytest.approx(UNTOLD)
+
+
+def test_few_pictures_are_viewed_more_often_and_have_fewer_directions(monkeypatch):
+    viewed = []
+    monkeypatch.setattr(sight_module, "view", lambda images, _: viewed.append(len(images)) or images)
+    sight = Sight(32, 64, IGNORED, 0.6, enlarged=False)
+    for n, times, directions in ((3, 8, 3), (20, 8, 16), (60, 7, 30)):
+        viewed.clear()
+        sight.prepare(arranged(n, torch.Generator().manual_seed(0)))
+        assert sum(viewed) == 2 * times * n
+        assert int(sight.matrix.any(0).sum()) == 2 * directions  # of what agrees, and of the outline
+
+
+@pytest.mark.parametrize(("n", "weighs"), [(FEWEST - 1, False), (FEWEST, True)])
+def test_neighbours_count_from_a_hundred_pictures_on(n, weighs):
+    pictures = arranged(n, torch.Generator().manual_seed(0))
+
+    def map_of(neighbors):
+        sight = Sight(32, 64, IGNORED, neighbors, starter=False)
+        torch.manual_seed(0)
+        sight.prepare(pictures)
+        return sight.matrix
+
+    assert torch.equal(map_of(0.0), map_of(9.0)) != weighs
 
 
 def painted(n, generator, *, by_kind, draw=arranged):
@@ -228,7 +259,7 @@ def told_by_colour(pictures, **settings):
 
 
 @pytest.mark.parametrize("starter", [True, False])
-def test_colours_count_more_where_neighbours_without_them_have_them_in_common(starter, monkeypatch):
+def test_colours_count_more_where_neighbours_without_them_have_them_in_common(starter, monkeypatch, as_of_many):
     def far(by_kind, heavier):
         monkeypatch.setattr(sight_module, "HEAVIER", heavier)
         return told_by_colour(painted(200, torch.Generator().manual_seed(0), by_kind=by_kind), starter=starter)
@@ -239,7 +270,7 @@ def test_colours_count_more_where_neighbours_without_them_have_them_in_common(st
 
 
 @pytest.mark.parametrize(("draw", "counts"), [(arranged, False), (woven, True)])
-def test_colours_count_more_beside_motifs(draw, counts, monkeypatch):
+def test_colours_count_more_beside_motifs(draw, counts, monkeypatch, as_of_many):
     pictures = painted(120, torch.Generator().manual_seed(0), by_kind=False, draw=draw)
 
     def far(times, **settings):
@@ -299,7 +330,7 @@ def test_the_enlarged_picture_is_looked_at_where_there_are_few_or_somebody_says_
     assert "enlarged" not in Sight(8, 64, IGNORED, 0.6, enlarged=False).motifs
 
 
-def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path):
+def test_the_outlines_weight_is_the_folders_or_the_users_and_kept(tmp_path, as_of_many):
     seen = (woven(200, torch.Generator().manual_seed(0)) * 255).byte().permute(0, 2, 3, 1).numpy()
 
     def made(**settings):
@@ -322,5 +353,6 @@ def test_pictures_of_one_colour_have_embeddings_too(settings, n_images, tint):
     small = {"size": 32, "width": 8, "latent": 8, **settings}
     trained = train("siamese", seen, np.arange(n_images), epochs=0, settings=small)
     if n_images < FEWEST:
-        assert trained.network.blocks[1].weight == pytest.approx(UNTOLD * OUTLINED) == pytest.approx(0.5, abs=0.001)
+        alike = OF_FEW[0] if settings.get("starter", True) else UNTOLD
+        assert trained.network.blocks[1].weight == pytest.approx(alike * OUTLINED)
     assert np.isfinite(trained.encode(seen)).all()

@@ -110,10 +110,15 @@ def test_the_smaller_of_two_limits_counts():
 
 def test_limits_are_lower_where_images_are_crowded():
     crowded = sphere(60)[:, :8] * 0.1 + np.eye(16)[0, :8]
-    points = np.concatenate([sphere(400, dim=8), crowded])
+    points = np.concatenate([sphere(440, dim=8), crowded])
     distances = neighbors(points)[1]
     limits = near_distances(distances)
-    assert (limits.dtype, limits.shape) == (np.float32, (460,))
+    assert (limits.dtype, limits.shape) == (np.float32, (500,))
     np.testing.assert_allclose(limits, np.minimum(distances[:, 50] / 4, 0.3), rtol=1e-6)
-    assert limits[400:].max() < np.median(limits[:400])
-    assert near_distances(neighbors(line(0, 0.1, 0.2))[1]) == pytest.approx([0.3] * 3)
+    assert limits[440:].max() < np.median(limits[:440])
+
+
+def test_limits_are_larger_of_few_images():
+    for n, most in {3: 0.5, 50: 0.5, 108: 0.5, 200: 0.407, 400: 0.323, 500: 0.3, 900: 0.3}.items():
+        limits = near_distances(neighbors(sphere(n, dim=64))[1])
+        assert limits == pytest.approx([most] * n, abs=1e-3)

@@ -26,7 +26,7 @@ def duplicates(
             max=2,
             metavar="D",
             help="How far apart near duplicates may be: all of a group are that near to one of it. Larger finds more, "
-            "and is more often wrong. Default: 0.3, less where images are crowded.",
+            "and is more often wrong. Default: 0.3, of fewer than 500 images up to 0.5; less where images are crowded.",
         ),
     ] = None,
     verify: Annotated[

@@ -1,9 +1,11 @@
-"""Progress bars on stderr: for what lasts longer than two seconds, and only where somebody looks."""
+"""Progress on stderr: bars for what lasts longer than two seconds where somebody looks, elsewhere a line now and then."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lookalike.cli import printing
 from lookalike.cli.printing import is_terminal, one_line
 
 if TYPE_CHECKING:
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds that a stage may take without a bar."""
+BETWEEN = 300.0
+"""Seconds from one line to the next, where there are no bars."""
 WORDS = {
     "scan": "looking for pictures",
     "decode": "decoding",
@@ -28,12 +32,13 @@ WORDS = {
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[..., None]]:
-    """Gives the ``progress`` that the library calls; it shows nothing when stderr is no terminal.
+    """Gives the ``progress`` that the library calls.
 
-    A bar shows the stage, how far it is, how many a second, and the time left; it appears after two seconds.
+    A bar shows the stage, how far it is, how many a second, and the time left; it appears after two seconds. When
+    stderr is no terminal but a log, say, there is a line every five minutes instead.
     """
     if not is_terminal():
-        yield lambda *_, **__: None
+        yield Lines()
         return
     with _bars() as bars:
         yield Stages(bars)
@@ -54,6 +59,20 @@ class Stages:
                 self.bars.stop_task(self.task)
             self.stage, self.task = stage, self.bars.add_task(WORDS.get(stage, stage), total=None, note="")
         self.bars.update(self.task, completed=done, total=total or None, note=one_line(note)[-30:])
+
+
+class Lines:
+    """What the library calls where nothing can move: how far the stage is, now and then."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Tells that ``done`` of ``total`` are done, if the last time was long ago; a total of 0 is unknown."""
+        if time.monotonic() - self.last >= BETWEEN:
+            self.last = time.monotonic()
+            so_far = f": {done:,} of {total:,}" if total else f": {done:,}" if done else ""
+            printing.note(WORDS.get(stage, stage) + so_far)
 
 
 def _bars() -> "Progress":

@@ -1,8 +1,8 @@
 """A few pictures encoded without PyTorch, which takes longer to load than a search takes.
 
-What `Siamese.encode` and `VariationalAutoencoder.encode` do to a batch, done to one picture with NumPy: a few
-milliseconds, and no second and a half before them. Everything is learned, and every folder encoded, by the networks
-themselves; a test holds the two together.
+What `Siamese.encode` and `VariationalAutoencoder.encode` do to a batch, done to one picture with NumPy: in hundredths
+of a second, and without the second and a half before it. Everything is learned, and every folder encoded, by the
+networks themselves; a test holds the two together.
 """
 
 import json

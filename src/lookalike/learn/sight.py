@@ -69,14 +69,22 @@ ROUNDS = 3
 FEWEST = 100
 """Images of which it is asked, at least, whether they are built alike and whether colours tell: of fewer, neighbours
 are hardly more alike than any two, and the answer is noise."""
-UNTOLD = 0.77
-"""How much images count as built alike that are too few to ask, or are seen without the starter, which judges."""
-NEAREST = 10
-"""Images are neighbours when each is among so many nearest of the other."""
+UNTOLD, OF_FEW = 0.77, (0.4, 2.0)
+"""How much images count as built alike that are seen without the starter, which judges; where they are too few to ask,
+with it, and times its usual weight that the palette has then."""
+NEAREST = (3, 10)
+"""Images are neighbours when each is among so many nearest of the other: one for each `PER_NEIGHBOR`, within these."""
+PER_NEIGHBOR, ENOUGH = 40, 800
+"""Images for each neighbour that is looked for; images from which on neighbours have their whole weight. Of fewer it
+grows with their square root, and below `FEWEST` they have none: the nearest is hardly ever of a kind then."""
+HALF = 16
+"""Directions are at most half as many as images, where that is more than so many; more tell versions of one picture as
+far apart as others."""
 SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
-VIEWED = 2_000
-"""Images of which views are compared, at most: more take longer, and tell hardly more."""
+VIEWED, VIEWS, MOST_VIEWS = 2_000, 400, 8
+"""Images of which views are compared, at most: more take longer, and tell hardly more. Of fewer images there are as
+many views of each as make so many together, within the last."""
 SOME = 512
 """Views that are made before they are described, so that every core has some to describe."""
 FEW, FEWER = 32, 4
@@ -87,7 +95,8 @@ class Sight(nn.Module):
     """Images (b, 3, s, s) to (b, dim + OUTLINE), fixed once it has been prepared on a sample of the folder.
 
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
-    ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views.
+    ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views, from
+    `ENOUGH` images on.
     Without ``starter`` it knows nothing that is not found in the folder; with it, ``enlarged`` has it look for motifs
     in enlarged images, too. ``built_alike`` is what share of its weight the outline deserves, 0 to 1, and motifs do
     not; `UNTOLD` where that cannot be told.
@@ -133,7 +142,8 @@ class Sight(nn.Module):
         Asked to look at so many of them ``each`` time, it gives what it sees of all of them: to the last bit what
         `forward` would, which then need not look again; that holds what describes them, 37 KB each, in memory.
         """
-        self.built_alike.fill_(UNTOLD)
+        few = len(images) < FEWEST
+        self.built_alike.fill_(OF_FEW[0] if few and self.starter else UNTOLD)
         self.patches.prepare(images)
         if self.starter:
             self.starter.prepare()
@@ -148,9 +158,9 @@ class Sight(nn.Module):
         reduction = self._components(described)  # (n, k)
         points = described @ reduction
         centred = described if each else None
-        del described  # the largest of all that is in memory here
+        del described  # unless all of it is wanted: the largest of all that is in memory here
         changes = self._changes(images, points, reduction)
-        outline = reduction[:, : min(OUTLINE, self.parts["fine"][0], len(images))]  # fine gradients come first
+        outline = reduction[:, : min(OUTLINE, most_directions(len(images)))]  # fine gradients come first
         weights = self._weights(points, changes, coloured)
         counts = weights > 0
         points *= weights
@@ -169,11 +179,13 @@ class Sight(nn.Module):
         """
         changed, own = _unit(changes[:, of]), self._columns(OF_MOTIFS, len(points))[of]
         views, points = [changed * ~own, changed * own], points[:, of]
+        weight = self.neighbors * min(1.0, len(points) / ENOUGH) ** 0.5 if len(points) >= FEWEST else 0.0
+        nearest = min(max(len(points) // PER_NEIGHBOR, NEAREST[0]), NEAREST[1])
         directions = torch.eye(points.shape[1], device=points.device)
-        for _ in range(ROUNDS if self.neighbors else 1):
-            first, second = mutual_neighbors(functional.normalize(points @ directions), NEAREST)
-            neighbors = self.neighbors * _unit(points[first] - points[second])
-            directions = _agreeing(points, [*views, neighbors])[:, : self.dim]
+        for _ in range(ROUNDS if weight else 1):
+            first, second = mutual_neighbors(functional.normalize(points @ directions), nearest)
+            neighbors = weight * _unit(points[first] - points[second])
+            directions = _agreeing(points, [*views, neighbors])[:, : min(self.dim, most_directions(len(points)))]
         return directions, first, second
 
     def _columns(self, names: Collection[str], n_images: int) -> Tensor:
@@ -199,6 +211,7 @@ class Sight(nn.Module):
             factors |= dict.fromkeys(self.motifs, sought / len(self.motifs) ** 0.5)
             if coloured:
                 factors["palette"] *= 1 + sought * (BESIDE_MOTIFS - 1)
+                factors["palette"] *= OF_FEW[1] if len(points) < FEWEST else 1.0
         return torch.cat([points.new_full((rank,), factors[name]) for name, rank in ranks.items()])
 
     def _share(
@@ -218,6 +231,7 @@ class Sight(nn.Module):
         one of the two sharp, it would seem that detail is what views differ by, which motifs live on.
         """
         chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:VIEWED]
+        chosen = chosen.repeat(min(MOST_VIEWS, -(-VIEWS // len(chosen))))
         own, changes = self._columns(OF_MOTIFS, len(points)), []
         for some in torch.split(chosen, SOME):
             first, before = self._viewed(images[some]) @ reduction, points[some]
@@ -290,6 +304,11 @@ class Sight(nn.Module):
             blocks.append(directions * weight / ((part @ directions).square().sum(1).mean().sqrt() + 1e-12))
         joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
         return joined
+
+
+def most_directions(n_images: int) -> int:
+    """How many directions so many images give, at most."""
+    return max(n_images // 2, min(n_images, HALF))
 
 
 def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:

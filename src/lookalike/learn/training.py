@@ -187,7 +187,7 @@ class Run:
         each = 3 * self.trained.size**2 * (1 if getattr(network, "few_by_few", False) else 4)  # bytes
         slots = _sample(self.slots, self.seed, min(PREPARED, PREPARED_BYTES // each))
         images = torch.as_tensor(self.pixels[slots]).cpu().permute(0, 3, 1, 2)
-        if self._looks and slots is self.slots and self.trained.device.type == "cpu":
+        if self._looks and len(slots) == len(self.slots) and self.trained.device.type == "cpu":
             self._keep(network.prepare(images, TOGETHER))
         else:
             network.prepare(images)

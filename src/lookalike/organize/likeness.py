@@ -16,6 +16,9 @@ NEAREST = 10
 FAR, SHARE, MOST = 50, 0.25, 0.3
 """The neighbour that is taken for another picture, which share of the distance to it two versions of one picture may be
 apart, and how far at most: chosen on the cautious side, on folders of photos and of drawings (benchmarks/quality)."""
+MANY, MOST_OF_FEW = 500, 0.5
+"""Images from which on that holds. Of fewer, all are farther from each other, versions of one picture as well, so that
+both grow with the cube root of how many fewer they are, to this distance."""
 SAME = 1e-3
 """Distance up to which two embeddings are one: pictures computed in another batch differ in the last digits."""
 
@@ -98,18 +101,21 @@ def near_distances(distances: ArrayLike) -> NDArray[np.float32]:
 
     A quarter of the image's own distance to its 50th neighbour, but 0.3 at most. Where images are crowded, as trousers
     are among clothes, different ones are nearer to each other, and the limit is lower there. An image with more than
-    fifty near duplicates has only those that are hardly different.
+    fifty near duplicates has only those that are hardly different. Of fewer than 500 images both are larger: among few,
+    versions of one picture are farther from each other, too, as all are.
 
     Args:
         distances: floats (n, k) to each image's nearest, nearest first, itself first.
 
     Returns:
-        float32 (n,), from 0 to 0.3; where there are no 50 neighbours, 0.3.
+        float32 (n,), from 0 to 0.3, of 200 images to 0.41, of 108 or fewer to 0.5; where there are no 50 neighbours,
+        that.
     """
     distances = np.asarray(distances)
+    larger = min(max(1.0, (MANY / max(1, len(distances))) ** (1 / 3)), MOST_OF_FEW / MOST)
     if distances.shape[1] <= FAR:
-        return np.full(len(distances), MOST, np.float32)
-    return np.asarray(np.minimum(SHARE * np.array(distances[:, FAR]), MOST), np.float32)
+        return np.full(len(distances), larger * MOST, np.float32)
+    return np.asarray(larger * np.minimum(SHARE * np.array(distances[:, FAR]), MOST), np.float32)
 
 
 def _pairs(rows: NDArray[Any], distances: NDArray[Any], within: float) -> tuple[Rows, Rows, NDArray[np.float32]]:

@@ -40,7 +40,8 @@ class Likeness(Finding):
         largest first; an image is in one group at most, and images without a duplicate are not in the table.
 
         ``within`` is a distance from 0 to 2, larger finds more and is more often wrong. None is cautious: a quarter of
-        an image's own distance to its 50th neighbour, and 0.3 at most. ``exact`` leaves near duplicates out, and needs
+        an image's own distance to its 50th neighbour, and 0.3 at most; of fewer than 500 images more, up to 0.5, for
+        then all are farther apart. ``exact`` leaves near duplicates out, and needs
         no embeddings. Pairs are looked for among the neighbours that the library keeps, so a group of more than 91
         images that are near, not equal, may be divided.
         ``verify`` leaves near duplicates out that do not share 8 local features or more with the first of their group,
