@@ -1,4 +1,4 @@
-"""Progress on stderr: bars for what lasts longer than two seconds where somebody looks, elsewhere a line now and then."""
+"""Progress on stderr: bars for what lasts longer than two seconds where somebody looks, elsewhere a line at times."""
 
 import time
 from collections.abc import Callable, Iterator
