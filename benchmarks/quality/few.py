@@ -36,7 +36,8 @@ def main() -> None:
     for folder in options.folders:
         draw = copied if (folder / "truth.csv").exists() else labelled
         for n_images in map(int, options.images.split(",")):
-            found = [scored(*draw(folder, n_images, int(seed))) for seed in options.seeds.split(",")]
+            drawn = [draw(folder, n_images, int(seed)) for seed in options.seeds.split(",")]
+            found = [scored(*some, copies=draw is copied) for some in drawn]
             means = pd.DataFrame(found).mean()
             told = ", ".join(f"{name} {mean:.3f}" if mean < 1 else f"{name} {mean:.1f}" for name, mean in means.items())
             print(f"{folder.name}, {n_images}: {told}", flush=True)
@@ -47,8 +48,9 @@ def labelled(folder: Path, n_images: int, seed: int) -> tuple[list[Path], np.nda
     rng = np.random.default_rng(seed)
     files = np.array(scan(folder).candidates["file_name"], object)
     labels = np.array([name.split("/")[0] for name in files])
-    chosen = rng.choice(np.unique(labels), min(len(np.unique(labels)), LABELS), replace=False)
-    rows = rng.choice(np.flatnonzero(np.isin(labels, chosen)), n_images, replace=False)
+    chosen = rng.permutation(np.unique(labels))[:LABELS]
+    there = np.flatnonzero(np.isin(labels, chosen))
+    rows = rng.choice(there, min(n_images, len(there)), replace=False)
     return [folder / name for name in files[rows]], labels[rows]
 
 
@@ -70,7 +72,7 @@ def copied(folder: Path, n_images: int, seed: int) -> tuple[list[Path], np.ndarr
     return [folder / name for name in table["file_name"]], table["group"].fillna(table["file_name"]).to_numpy(str)
 
 
-def scored(files: list[Path], labels: np.ndarray) -> dict[str, float]:
+def scored(files: list[Path], labels: np.ndarray, *, copies: bool) -> dict[str, float]:
     """What the library of these files is worth."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "pictures"
@@ -85,9 +87,8 @@ def scored(files: list[Path], labels: np.ndarray) -> dict[str, float]:
         groups = [list(of["file_name"]) for _, of in library.duplicates().groupby("group")]
     pairs = [of_name[one] == of_name[other] for names in groups for one, other in combinations(names, 2)]
     grouped = {"right pairs": sum(pairs), "wrong pairs": len(pairs) - sum(pairs)}
-    sizes = pd.Series(labels).map(pd.Series(labels).value_counts()).to_numpy()
-    if sizes.max() == COPIES + 1:
-        with_copies = sizes > 1
+    if copies:
+        with_copies = pd.Series(labels).duplicated(keep=False).to_numpy()
         true = len(labels[with_copies]) * COPIES // 2
         return {"copies": same[with_copies, :COPIES].mean(), "grouped": sum(pairs) / true, **grouped}
     return {"P@5": same[:, :5].mean(), "1-NN": same[:, 0].mean(), "pairs": len(pairs)}

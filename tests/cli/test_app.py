@@ -63,7 +63,10 @@ def test_the_module_is_the_command_and_tells_its_version(program):
         ("output='photos/x' lies in the folder", "-o photos/x lies in the folder"),
         ("random_state=-1 must be a whole number", "--seed -1 must be a whole number"),
         ("average=1 must be True or False", "average=1 must be True or False"),  # no option of the command line
-        ("/a/labels=x is gone", "/a/labels=x is gone"),
+        ("n_clusters=0 must be a whole number", "-k 0 must be a whole number"),
+        ('labels="it\'s.csv" is missing', "--labels it's.csv is missing"),
+        ("labels='C:\\\\a b.csv' is missing", "--labels C:\\a b.csv is missing"),
+        ("/a/my n=5 pictures is gone", "/a/my n=5 pictures is gone"),
     ],
 )
 def test_errors_name_options_as_they_are_typed(said, typed):

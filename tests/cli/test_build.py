@@ -253,7 +253,7 @@ def test_info_says_what_is_not_as_usual(library, monkeypatch, run):
     ]:
         assert text in told, told
     result["busy"] = True
-    assert "unfinished another process is building it" in " ".join(run("info", library).out.split())
+    assert "unfinished it is being built" in " ".join(run("info", library).out.split())
 
 
 def test_info_tells_what_was_edited_and_survives_a_missing_fact(run, own_library, monkeypatch):

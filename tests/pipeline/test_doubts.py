@@ -17,8 +17,8 @@ USUAL = {"name": "siamese-vae", "images": 5000, "steps": 900, "active_units": 60
         ({"active_units": 3}, "only 3 of the 64 numbers"),
         ({"active_units": 3, "name": "pixels"}, None),
         ({"images": FEW}, None),
-        ({"images": 3, "active_units": 0}, f"there are only 3 images to learn from; .+ fewer than {FEW} say little"),
-        ({"images": 1, "active_units": 0}, "there is only 1 image to learn from"),
+        ({"images": 3, "active_units": 0}, f"it learned from only 3 images; .+ after fewer than {FEW}"),
+        ({"images": 1, "active_units": 0}, "from only 1 image;"),
     ],
 )
 def test_what_is_doubtful_is_said_once(fact, doubt):

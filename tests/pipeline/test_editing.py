@@ -230,19 +230,43 @@ def test_only_the_last_fifty_edits_can_be_taken_back(own):
         own.undo()
 
 
-def test_a_build_gives_no_edit_up_because_the_pictures_are_away(photos, quick, tmp_path):
-    folder, away = tmp_path / "photos", tmp_path / "away"
+@pytest.fixture
+def edited(photos, quick, tmp_path):
+    """A folder of its own, and its library, in which one cluster was named by hand."""
+    folder = tmp_path / "photos"
     shutil.copytree(photos, folder)
-    library = lookalike.build(folder, tmp_path / "own.lookalike", **quick).rename(0, "mine")
-    folder.rename(away)
-    folder.mkdir()
+    return folder, lookalike.build(folder, tmp_path / "edited.lookalike", **quick).rename(0, "mine")
+
+
+def test_a_build_gives_no_edit_up_because_the_pictures_are_away(edited, quick, tmp_path):
+    folder, library = edited
+    mine = library.images.query("cluster == 0")["file_name"]
+    for name in mine:
+        (tmp_path / "away" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).rename(tmp_path / "away" / name)
     write_image(np.full((40, 50, 3), 90, np.uint8), folder / "another.png")
     before = LibraryFolder(library.path).header
-    with pytest.raises(FolderError, match=r"edited by hand, is in .* any more; put them back"):
+    with pytest.raises(
+        FolderError, match=f"none of the {len(mine)} images .+ edited by hand is in .+ any more; put them"
+    ):
         lookalike.build(folder, library.path, **quick)
     assert LibraryFolder(library.path).header == before
-    for number, path in enumerate(sorted(away.rglob("*.png"))):  # known by their contents, under other names
-        shutil.copy(path, folder / f"renamed {number}.png")
+    (tmp_path / "away" / mine.iloc[-1]).rename(folder / "renamed.png")
+    assert "mine" in lookalike.build(folder, library.path, **quick).cluster_names.values()
+
+
+def test_pictures_that_were_moved_and_renamed_are_known_by_their_contents(edited, quick, tmp_path):
+    folder, library = edited
+    folder.rename(tmp_path / "moved")
+    for number, path in enumerate(sorted((tmp_path / "moved").rglob("*.png"))):
+        path.rename(path.with_name(f"renamed {number}.png"))
+    assert "mine" in lookalike.build(tmp_path / "moved", library.path, **quick).cluster_names.values()
+
+
+def test_edits_survive_a_damaged_table_of_images(edited, quick):
+    folder, library = edited
+    (table,) = library.path.glob("images-*.parquet")
+    table.write_bytes(b"no table")
     assert "mine" in lookalike.build(folder, library.path, **quick).cluster_names.values()
 
 

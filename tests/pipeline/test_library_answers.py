@@ -320,7 +320,7 @@ def test_an_unfinished_library_shows_what_is_finished(tmp_path, photos, quick):
         library.embeddings  # noqa: B018
     with LibraryFolder(library.path).writing():
         assert library.info()["busy"]
-        with pytest.raises(LibraryError, match="another process is writing to it, wait"):
+        with pytest.raises(LibraryError, match="it is being written to, wait"):
             library.embeddings  # noqa: B018
     assert list(library.images.columns) == ["file_name", "width", "height", "label"]
     assert len(library.skipped) == 3

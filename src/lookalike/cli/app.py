@@ -12,7 +12,7 @@ import typer.core
 
 import lookalike
 from lookalike.cli.printing import as_typed, note, one_line, say
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, SettingError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -126,7 +126,8 @@ def _outcome(error: BaseException) -> int:
         note("interrupted; run the same command again, it goes on")
         return INTERRUPTED
     if isinstance(error, LookalikeError):
-        note(f"error: {one_line(as_typed(str(error)))}")
+        message = as_typed(str(error)) if isinstance(error, SettingError) else str(error)
+        note(f"error: {one_line(message)}")
     elif isinstance(error, OSError) and error.strerror:
         note(f"error: {one_line(f'{error.filename}: {error.strerror}' if error.filename else error.strerror)}")
     else:

@@ -45,7 +45,7 @@ def _told(result: dict[str, Any], library: "lookalike.Library") -> str:
     stages, told = result["stages"], {key: str(result[key]) for key in ("library", "folder", "created")}
     if not result["finished"]:
         goes_on = "run `lookalike build` again, and it goes on"
-        told["unfinished"] = "another process is building it" if result["busy"] else goes_on
+        told["unfinished"] = "it is being built" if result["busy"] else goes_on
     tellers = {"images": _images, "model": _model, "index": _search, "map": _map}
     told |= {CALLED.get(stage, stage): tell(stages) for stage, tell in tellers.items() if stage in stages}
     if "clusters" in stages:

@@ -134,4 +134,4 @@ def _many(number: int, what: str) -> str:
 
 
 def _volume(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e6 else f"{-(-n_bytes // 1000)} kB"
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes > 999_000 else f"{-(-n_bytes // 1000)} kB"

@@ -1,5 +1,6 @@
 """What commands print: one JSON document, or text for people."""
 
+import ast
 import json
 import math
 import os
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 BAR = 40
 """Characters of the longest bar of a chart."""
-OPTIONS = {"output": "-o", "n": "-n", "n_clusters": "K", "random_state": "--seed"} | {
+OPTIONS = {"output": "-o", "n": "-n", "n_clusters": "-k", "random_state": "--seed"} | {
     name: f"--{name}"
     for name in (
         *("device", "epochs", "how", "ignore", "images", "labels", "method", "minutes", "model", "models"),
@@ -31,12 +32,11 @@ def answer(result: Any, as_json: bool, text: Callable[[Any], str]) -> None:
 
 
 def say(text: str) -> None:
-    """A line of the result, on stdout. Where nobody reads on (``| head``), that is the end."""
+    """A line of the result, on stdout. Where nobody reads on (``| head``), nothing more is said."""
     try:
         typer.echo(text)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit from None
 
 
 def note(text: str) -> None:
@@ -75,13 +75,12 @@ def plain(value: Any) -> Any:
 
 
 def as_typed(message: str) -> str:
-    """A message about ``epochs=-1.0`` as one about ``--epochs -1.0``."""
-
-    def typed(found: re.Match[str]) -> str:
-        name, quoted, bare = found.groups()
-        return f"{OPTIONS[name]} {bare if quoted is None else quoted}" if name in OPTIONS else found[0]
-
-    return re.sub(r"(?<![\w/.-])([a-z_]+)=(?:'([^']*)'|([^\s:;,'\"]+))", typed, message)
+    """A message that begins with ``epochs=-1.0`` as one that begins with ``--epochs -1.0``."""
+    found = re.match(r"([a-z_]+)=('[^']*'|\"[^\"]*\"|[^\s:;,'\"(\[]+)", message)
+    if not found or found[1] not in OPTIONS:
+        return message
+    value = ast.literal_eval(found[2]) if found[2][0] in "'\"" else found[2]
+    return f"{OPTIONS[found[1]]} {value}{message[found.end() :]}"
 
 
 def one_line(text: str) -> str:

@@ -84,7 +84,7 @@ SHRINKAGE = 0.5
 """Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
 VIEWED, VIEWS, MOST_VIEWS = 2_000, 400, 8
 """Images of which views are compared, at most: more take longer, and tell hardly more. Of fewer images there are as
-many views of each as make so many together, within the last."""
+many views of each as make so many together or a few more, but the last at most."""
 SOME = 512
 """Views that are made before they are described, so that every core has some to describe."""
 FEW, FEWER = 32, 4
@@ -99,7 +99,7 @@ class Sight(nn.Module):
     `ENOUGH` images on.
     Without ``starter`` it knows nothing that is not found in the folder; with it, ``enlarged`` has it look for motifs
     in enlarged images, too. ``built_alike`` is what share of its weight the outline deserves, 0 to 1, and motifs do
-    not; `UNTOLD` where that cannot be told.
+    not; where that cannot be told `UNTOLD`, or of too few `OF_FEW`.
     """
 
     mean: Tensor

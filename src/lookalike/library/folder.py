@@ -177,7 +177,7 @@ class LibraryFolder:
 
     def _record(self, stage: str) -> dict[str, Any]:
         if stage not in self.header["stages"]:
-            wait = "another process is writing to it, wait until it is done"
+            wait = "it is being written to, wait until that is done"
             then = wait if self.is_busy() else f"`{self._again}` goes on"
             raise LibraryError(f"{self.path} is not built that far ({stage} is missing); {then}")
         record: dict[str, Any] = self.header["stages"][stage]

@@ -34,12 +34,14 @@ def locked(path: Path, patience: float = 0.0) -> Iterator[None]:
 
 def is_locked(path: Path) -> bool:
     """Whether somebody holds the library at ``path`` for writing; False, too, where that cannot be told."""
+    if not (path / LOCK).exists():
+        return False
     try:
         with locked(path):
             return False
     except LibraryBusyError:
         return True
-    except LibraryError:
+    except (LibraryError, NotImplementedError):
         return False
 
 

@@ -37,7 +37,7 @@ def build(
     ``random_state`` and others. ``device`` is ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as
     ``progress(stage, done, total, note="")``.
 
-    Raises `FolderError` when there is nothing to read, or nothing any more of a library whose clusters were edited by
+    Raises `FolderError` when there is nothing to read, or no image any more of the clusters that were edited by
     hand, `SettingError` for a setting that cannot be, `LibraryError`
     when ``output`` is something else than a library, or that of another folder, `LibraryBusyError` when another
     process is building it. The library that was there is then as it was.
@@ -53,7 +53,7 @@ def build(
         chosen = _chosen(files, settings)
         stages = Stages(files, chosen, device=device, progress=progress)
         try:
-            _check_edits(files, stages.scan(root))
+            _check_edits(files, root, stages.scan(root))
             stages.check()
             files.note(settings=chosen.as_dict(), folder=str(root))
             stages.images()
@@ -89,21 +89,19 @@ def _check_owner(files: LibraryFolder, folder: Path) -> None:
         raise LibraryError(f"{files.path} is the library of {files.folder}, not of {folder}; choose another with -o")
 
 
-def _check_edits(files: LibraryFolder, found: pd.DataFrame) -> None:
-    """Clusters edited by hand are not given up because none of their pictures is there, on a disk that is away, say."""
-    if not editing.are_kept(files):
+def _check_edits(files: LibraryFolder, root: Path, found: pd.DataFrame) -> None:
+    """Clusters edited by hand are not given up because all of their pictures are away, on another disk, say."""
+    kept = editing.images_kept(files)
+    if kept is None or found["file_name"].isin(kept["file_name"]).any():
         return
-    known = files.table("images", "images")
-    if found["file_name"].isin(known["file_name"]).any():
-        return
-    hashes = set(known["content_hash"])
-    for path in found["path"][found["bytes"].isin(known["bytes"])]:  # renamed, or moved, may be
+    hashes = set(kept["content_hash"])
+    for path in found["path"]:  # moved or renamed, may be
         with contextlib.suppress(ImageError):
-            if images.hash_of(images.read_whole(files.folder / os.fsdecode(path))[0]) in hashes:
+            if images.hash_of(images.read_whole(root / os.fsdecode(path))[0]) in hashes:
                 return
     raise FolderError(
-        f"none of the {len(known):,} images of {files.path}, whose clusters were edited by hand, is in {files.folder} "
-        "any more; put them back, or build another library of what is there now"
+        f"none of the {len(kept):,} images in clusters of {files.path} that were edited by hand is in {root} any more; "
+        "put them back, let these clusters go (`lookalike cluster --release`), or build another library"
     )
 
 

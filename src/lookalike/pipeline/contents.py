@@ -208,7 +208,7 @@ class Contents:
 
     def info(self) -> dict[str, Any]:
         """What is in the library: settings, versions, counts, seconds, facts of each stage; whether it is finished, and
-        whether somebody writes to it."""
+        if not, whether somebody is building it."""
         header, stages = self._files.header, self._files.header["stages"]
         return {
             "library": str(self.path),
@@ -218,7 +218,7 @@ class Contents:
             "versions": stages["model"]["facts"].get("versions", {}) if "model" in stages else {},
             "stages": {stage: _without(record["facts"], "versions") for stage, record in stages.items()},
             "finished": "clusters" in stages,
-            "busy": self._files.is_busy(),
+            "busy": "clusters" not in stages and self._files.is_busy(),
         }
 
     def summary(self) -> dict[str, Any]:

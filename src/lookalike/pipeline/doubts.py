@@ -21,8 +21,8 @@ def doubts(model: Mapping[str, Any]) -> list[str]:
     if (n_images := model.get("images", FEW)) < FEW:
         return [
             *found,
-            f"there {'are' if n_images > 1 else 'is'} only {n_images} image{'s' * (n_images > 1)} to learn from; "
-            f"distances, clusters and map of fewer than {FEW} say little",
+            f"it learned from only {n_images} image{'s' * (n_images > 1)}; distances, clusters and map say little "
+            f"after fewer than {FEW}",
         ]
     used, units = model.get("active_units", 0), model.get("units", 0)
     if model.get("name") in VARIATIONAL and 8 * used < units:

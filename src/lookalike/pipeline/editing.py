@@ -170,9 +170,14 @@ def released(state: Clustering, clusters: Sequence[int]) -> Clustering:
     return replace(state, kept=state.kept - set(clusters))
 
 
-def are_kept(files: LibraryFolder) -> bool:
-    """Whether there are clusters that were made by hand, which a build clusters around."""
-    return files.has(STAGE) and bool(files.facts(STAGE)["kept"])
+def images_kept(files: LibraryFolder) -> pd.DataFrame | None:
+    """The images in clusters that were made by hand, which a build clusters around: file_name, content_hash, cluster;
+    None where there are none, or they cannot be read."""
+    if not files.has(STAGE) or not files.is_whole(STAGE):
+        return None
+    table = files.table("edits", STAGE)
+    table = table[table["cluster"].isin([int(number) for number in files.facts(STAGE)["kept"]])]
+    return table if len(table) else None
 
 
 def kept_by_hand(files: LibraryFolder, images: pd.DataFrame, embeddings: np.ndarray) -> Clustering:
@@ -181,10 +186,12 @@ def kept_by_hand(files: LibraryFolder, images: pd.DataFrame, embeddings: np.ndar
     Images that were not there at the last edit join such a cluster when most of their nearest are in it.
     """
     nothing = Clustering(np.full(len(images), NONE, np.int32), {})
-    if not are_kept(files):
+    if not files.has(STAGE):
         return nothing
     facts, table = files.facts(STAGE), files.table("edits", STAGE)
     kept = {int(number) for number in facts["kept"]}
+    if not kept:
+        return nothing
     known = _known(table, images)
     clusters = np.where(np.isin(known, list(kept)), known, NONE).astype(np.int32)
     new, familiar = np.flatnonzero(known < NONE), np.flatnonzero(known >= NONE)

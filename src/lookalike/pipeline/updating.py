@@ -130,7 +130,7 @@ class _Update:
         if not len(self.familiar):
             raise FolderError(
                 f"none of the images of {self.files.path} is in {self.files.folder} any more; "
-                "put them back, or build another library of what is there now"
+                "put them back, or build a library of what is there now"
             )
         made_from = fingerprint(self.files.made_from("model"), content)
         embedded = self._timed(self._embeddings, made_from)
