@@ -259,7 +259,7 @@ def test_info_says_what_is_not_as_usual(library, monkeypatch, run):
 def test_info_tells_what_was_edited_and_survives_a_missing_fact(run, own_library, monkeypatch):
     assert "edited" not in run("info", own_library).out
     lookalike.open(own_library).rename(1, "hand")
-    assert "as edited by hand: 1\n" in run("info", own_library).out
+    assert "edited by hand: cluster 1\n" in run("info", own_library).out
     result = lookalike.open(own_library).info()
     for stage in ("model", "index", "map", "clusters"):
         result["stages"][stage] = {"name": "x"}
@@ -292,6 +292,18 @@ def test_update_says_what_has_changed(run, folder, tmp_path):
     assert "skipped     2\n" in said
     assert "58" in changed.out
     assert run("find", place, "00.png", "-n", "1", "--json").code == 0
+
+
+def test_update_names_edited_clusters_that_are_gone(run, folder, tmp_path):
+    mine = tmp_path / "mine"
+    shutil.copytree(folder, mine)
+    settings = {"model": "pixels", "space": "embedding", "projection": "pca", "n_clusters": 4}
+    library = lookalike.build(mine, tmp_path / "mine.lookalike", **settings).rename(1, "hand")
+    assert "hand" not in run("update", library.path).err
+    for name in library.images.query("cluster == 1")["file_name"]:
+        (mine / name).unlink()
+    gone = "hand, a cluster that was edited by hand, has lost its last image and is gone\n"
+    assert gone in run("update", library.path).err
 
 
 def test_update_of_what_is_none(run, tmp_path):

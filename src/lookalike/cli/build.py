@@ -124,7 +124,10 @@ def update(
     start = time.monotonic()
     with progress_bars() as progress:
         opened = lookalike.open(library, device=str(device))
+        before = _edited(opened)
         changes = opened.update(progress=progress)
+    for name in sorted(before - _edited(opened)):
+        note(f"{readable(name)}, a cluster that was edited by hand, has lost its last image and is gone")
     facts_of = opened.info()["stages"]
     later, there = facts_of["embeddings"].get("came_later", 0), facts_of["images"]["images"]
     if later > LATER * there:
@@ -137,6 +140,14 @@ def update(
         "seconds": round(time.monotonic() - start, 3),
     }
     answer(result, as_json, _updated)
+
+
+def _edited(library: "lookalike.Library") -> set[str]:
+    """The names of clusters that were edited by hand; none where there are no clusters yet."""
+    try:
+        return {library.cluster_names[number] for number in library.kept_clusters}
+    except LibraryError:
+        return set()
 
 
 def _of_model(

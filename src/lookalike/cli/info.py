@@ -96,7 +96,7 @@ def _clusters(stages: Stages, library: "lookalike.Library") -> str:
     fitted = _fitted(stages, "manifold") if noted.get("space") == "manifold" else ""
     lines = [clustered(len(library.cluster_names), noted, fitted)]
     if kept := sorted(library.kept_clusters):
-        lines.append(f"as edited by hand: {', '.join(map(str, kept))}")
+        lines.append(f"edited by hand: {', '.join(f'cluster {number}' for number in kept)}")
     return "\n".join(lines)
 
 

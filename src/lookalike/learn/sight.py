@@ -59,7 +59,7 @@ COLOURLESS = 0.05
 lightness, and that tells nothing about colours."""
 OUTLINE = 64
 """Directions of the outline; fewer where there are fewer images, the rest stays zero."""
-ALIKE = (0.9, 0.915)
+ALIKE = (0.88, 0.915)
 """How alike neighbours are in the outline, beside how alike the starter finds them: up to the first share the outline
 does not count and motifs do in full, from the second on the outline counts in full and motifs do not."""
 JUDGED = (*IN_COLOUR, *OF_MOTIFS)

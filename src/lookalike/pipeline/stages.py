@@ -396,4 +396,5 @@ def _versions(model: str) -> dict[str, str]:
 
 
 def _count(found: images.Scan) -> str:
-    return f"{len(found.skipped)} that cannot be read, {found.other_files} other files"
+    skipped, others = len(found.skipped), found.other_files
+    return f"{skipped} that cannot be read, {others} other files" if skipped or others else "it is empty"
