@@ -217,15 +217,6 @@ def test_the_outline_counts_where_pictures_are_built_alike(draw, share, as_of_ma
     assert float(scratch.built_alike) == pytest.approx(UNTOLD)
 
 
-def test_how_pictures_are_built_is_told_of_two_hundred_roughly():
-    def judged(draw):
-        sight = Sight(32, 64, IGNORED, 0.6, enlarged=False)
-        sight.prepare(draw(200, torch.Generator().manual_seed(0)))
-        return float(sight.built_alike)
-
-    assert judged(woven) < judged(arranged) == 1
-
-
 def test_few_pictures_are_viewed_more_often_and_have_fewer_directions(monkeypatch):
     viewed = []
     monkeypatch.setattr(sight_module, "view", lambda images, _: viewed.append(len(images)) or images)
