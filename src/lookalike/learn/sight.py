@@ -95,11 +95,10 @@ class Sight(nn.Module):
     """Images (b, 3, s, s) to (b, dim + OUTLINE), fixed once it has been prepared on a sample of the folder.
 
     With ``flip`` in ``ignore`` mirrored images give the same, with ``color`` colours are not looked at; all of
-    ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views, from
-    `ENOUGH` images on.
-    Without ``starter`` it knows nothing that is not found in the folder; with it, ``enlarged`` has it look for motifs
-    in enlarged images, too. ``built_alike`` is what share of its weight the outline deserves, 0 to 1, and motifs do
-    not; where that cannot be told `UNTOLD`, or of too few `OF_FEW`.
+    ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views; of
+    fewer images than `ENOUGH` it counts for less. Without ``starter`` it knows nothing that is not found in the folder;
+    with it, ``enlarged`` has it look for motifs in enlarged images, too. ``built_alike`` is what share of its weight
+    the outline deserves, 0 to 1, and motifs do not; where that cannot be told `UNTOLD`, or of too few `OF_FEW`.
     """
 
     mean: Tensor

@@ -41,7 +41,7 @@ def is_locked(path: Path) -> bool:
             return False
     except LibraryBusyError:
         return True
-    except (LibraryError, NotImplementedError):
+    except LibraryError:
         return False
 
 

@@ -37,10 +37,10 @@ def build(
     ``random_state`` and others. ``device`` is ``auto``, ``cpu``, ``cuda`` or ``mps``. ``progress`` is called as
     ``progress(stage, done, total, note="")``.
 
-    Raises `FolderError` when there is nothing to read, or no image any more of the clusters that were edited by
-    hand, `SettingError` for a setting that cannot be, `LibraryError`
-    when ``output`` is something else than a library, or that of another folder, `LibraryBusyError` when another
-    process is building it. The library that was there is then as it was.
+    Raises `FolderError` when there is nothing to read, or no image any more of the clusters that were edited by hand,
+    `SettingError` for a setting that cannot be, `LibraryError` when ``output`` is something else than a library, or
+    that of another folder, `LibraryBusyError` when another process is building it. The library that was there is then
+    as it was.
     """
     place, root = library_path(folder, output), Path(folder).resolve()
     if not root.is_dir():

@@ -41,9 +41,9 @@ class Likeness(Finding):
 
         ``within`` is a distance from 0 to 2, larger finds more and is more often wrong. None is cautious: a quarter of
         an image's own distance to its 50th neighbour, and 0.3 at most; of fewer than 500 images more, up to 0.5, for
-        then all are farther apart. ``exact`` leaves near duplicates out, and needs
-        no embeddings. Pairs are looked for among the neighbours that the library keeps, so a group of more than 91
-        images that are near, not equal, may be divided.
+        then all are farther apart. ``exact`` leaves near duplicates out, and needs no embeddings. Pairs are looked for
+        among the neighbours that the library keeps, so a group of more than 91 images that are near, not equal, may be
+        divided.
         ``verify`` leaves near duplicates out that do not share 8 local features or more with the first of their group,
         all moved, turned and scaled alike (as in `find`): with it a larger ``within`` is safe. SettingError when
         ``within`` is no such distance, or one of both is given with ``exact``; MissingExtraError to verify without
