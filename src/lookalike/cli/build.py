@@ -27,7 +27,7 @@ from lookalike.cli.options import (
     given,
     listed,
 )
-from lookalike.cli.printing import answer, clustered, facts, note, readable, seconds, tell_why_not_as_many
+from lookalike.cli.printing import answer, clustered, facts, many, note, readable, seconds, tell_why_not_as_many
 from lookalike.cli.progress import progress_bars
 from lookalike.errors import LibraryError
 
@@ -201,13 +201,13 @@ def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
     apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
     if not library.settings.model_settings.get("starter", True):
         apart += ", from scratch"
-    place = shlex.quote(summary["library"])
+    place, steps = shlex.quote(summary["library"]), model.get("steps", 0)
     return facts(
         [
             ("library", readable(summary["library"])),
             ("images", f"{summary['images']:,}"),
             ("skipped", _first_skipped(library, place)),
-            ("model", f"{summary['model']}, {model['dim']} numbers per image, {model.get('steps', 0):,} steps{apart}"),
+            ("model", f"{summary['model']}, {model['dim']} numbers per image, {many(steps, 'step')}{apart}"),
             ("clusters", clustered(summary["clusters"], clusters)),
             ("seconds", seconds(summary["seconds"])),
             ("next", _next(library, place)),

@@ -8,7 +8,7 @@ import typer
 import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, LibraryPath
-from lookalike.cli.printing import answer, clustered, facts, readable, seconds, table
+from lookalike.cli.printing import answer, clustered, facts, many, readable, seconds, table
 
 Stages = Mapping[str, Mapping[str, Any]]
 """What each stage that was made noted of itself."""
@@ -63,7 +63,7 @@ def _images(stages: Stages) -> str:
         parts.append(f"{later:,} came after the model had been trained")
     parts.append(f"{noted['skipped']:,} skipped" + " (--skipped tells why)" * bool(noted["skipped"]))
     if others := noted.get("other_files"):
-        parts.append(f"{others:,} other file{'s' * (others > 1)}")
+        parts.append(many(others, "other file"))
     return ", ".join(parts)
 
 

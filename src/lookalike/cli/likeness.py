@@ -1,5 +1,6 @@
 """``duplicates`` and ``outliers``: images that are there more than once, and images unlike all others."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, LibraryPath
-from lookalike.cli.printing import answer, note, readable, table
+from lookalike.cli.printing import answer, many, note, readable, table
 from lookalike.cli.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def duplicates(
     opened = lookalike.open(library)
     with progress_bars() as progress:
         found = opened.duplicates(within, exact=exact, verify=verify, progress=progress)
-    answer(_groups(found), as_json, _groups_text)
+    reach = within if within is not None or exact else max(opened.near_distances, default=None)
+    answer(_groups(found), as_json, partial(_groups_text, reach=reach))
     if sheet and len(found):
         from lookalike import show
 
@@ -103,10 +105,12 @@ def _groups(found: "pd.DataFrame") -> list[dict[str, Any]]:
     ]
 
 
-def _groups_text(groups: list[dict[str, Any]]) -> str:
-    """A row for each image, the group's number and kind beside its first; below, what it comes to."""
+def _groups_text(groups: list[dict[str, Any]], reach: float | None) -> str:
+    """A row for each image, the group's number and kind beside its first; below, what it comes to, and how far apart
+    near ones may be."""
+    within = "" if reach is None else f" within {reach:.3g}"
     if not groups:
-        return "no duplicates"
+        return f"no duplicates{within}"
     head = ["group", "kind", "distance", "pixels", "bytes", "file_name"]
     rows = []
     for each in groups:
@@ -117,9 +121,9 @@ def _groups_text(groups: list[dict[str, Any]]) -> str:
     behind = [image for each in groups for image in each["images"][1:]]
     exact = sum(each["kind"] == "exact" for each in groups)
     near = len(groups) - exact
-    counted = ", ".join(_many(number, f"{kind} group") for number, kind in ((exact, "exact"), (near, "near")) if number)
-    spare = f"{_many(len(behind), 'image')} beside the first of each, {_volume(sum(of['bytes'] for of in behind))}"
-    return table(head, rows, left=["kind"]) + f"\n\n{counted}; {spare}"
+    counted = ", ".join(many(number, f"{kind} group") for number, kind in ((exact, "exact"), (near, "near")) if number)
+    spare = f"{many(len(behind), 'image')} beside the first of each, {_volume(sum(of['bytes'] for of in behind))}"
+    return table(head, rows, left=["kind"]) + f"\n\n{counted}{within}; {spare}"
 
 
 def _outliers_text(found: list[dict[str, Any]]) -> str:
@@ -127,10 +131,6 @@ def _outliers_text(found: list[dict[str, Any]]) -> str:
         return "no outliers: there are no two images to compare"
     shown = [[image["rank"], f"{image['distance']:.4f}", image["file_name"]] for image in found]
     return table(["rank", "distance", "file_name"], shown)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _volume(n_bytes: int) -> str:

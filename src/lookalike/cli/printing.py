@@ -115,6 +115,11 @@ def facts(entries: Iterable[tuple[str, Any]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def many(number: int, what: str) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def chart(values: Sequence[float], names: Sequence[str]) -> str:
     """A bar for each value from 0 up, the longest 40 characters."""
     most = max([*values, 1e-9])

@@ -61,9 +61,14 @@ class Likeness(Finding):
         if exact or len(order) < 2:
             return self._grouped(organize.same(contents, order))
         rows, distances = self.neighbors
-        limits = organize.near_distances(distances) if within is None else within
+        limits = self.near_distances if within is None else within
         firsts = organize.alike(rows, distances, within=limits, contents=contents, order=order)
         return self._grouped(confirmed(self, firsts, progress) if verify else firsts)
+
+    @property
+    def near_distances(self) -> np.ndarray:
+        """How far from each image another may be for `duplicates` to take it for a near one, unasked: float32 (n,)."""
+        return organize.near_distances(self.neighbors[1])
 
     def outliers(self, n: int = 20) -> pd.DataFrame:
         """The ``n`` images most unlike all others, the strangest first: rank, file_name, distance.
