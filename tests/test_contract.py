@@ -10,7 +10,7 @@ import torch
 
 from lookalike import learn
 from lookalike.errors import ModelError
-from lookalike.learn import checkpoint, sight
+from lookalike.learn import checkpoint
 from lookalike.learn.model import complete, create, home
 
 ELSEWHERE = {"hf": "hf:FOLDER", "onnx": "FILE.onnx"}
@@ -228,9 +228,7 @@ def test_interrupted_and_resumed_it_is_the_same_to_the_bit(name, few, tmp_path, 
 
 
 @pytest.mark.parametrize("setting", sorted({key for name in NAMES for key in parameters(name)}))
-def test_every_setting_changes_the_result(name, setting, few, monkeypatch):
-    if setting == "neighbors":  # of which few pictures have none that count
-        monkeypatch.setattr(sight, "FEWEST", len(few))
+def test_every_setting_changes_the_result(name, setting, few):
     if setting not in parameters(name):
         pytest.skip(f"{name} has no {setting}")
     assert setting in OTHER, f"give another value of {setting} in OTHER"

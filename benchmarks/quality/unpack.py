@@ -27,6 +27,8 @@ PHOTOS = {
     "packages": "dataset/[tv]*/Packages/**/*.jpg",  # of the same: cartons of milk and juice, by the product
     "monkeys": "*/n*/*",  # github.com/nikhildutta333/Monkey-Species-Classification, commit 21cb3a0, not the last
     "intel-scenes": "test/*/*.jpg",  # github.com/afroozsheikh/Intel-Image-Classifier, commit 5b571f4, not the last
+    "aerial": "data/t*/*/*.jpg",  # github.com/siddhant3c/GNR638_Assignment3: UC Merced (Yang & Newsam, 2010)
+    "faces": "datasets/att_faces/*/*.pgm",  # github.com/dnr2/ProjetoAM: of AT&T (Samaria & Harter, 1994), ten of each
     "corel": "dataset/*/*.jpg",  # github.com/lamraouii/CBIR-Prjct, commit 4bf3603: Corel (Wang et al., 2001)
 }
 """Where the pictures lie in a clone of the repository that was used; the folder they lie in is their label."""

@@ -12,7 +12,7 @@ from lookalike.learn.descriptor import colour_layout, oriented_gradients, palett
 from lookalike.learn.measures import OF_MOTIFS
 from lookalike.learn.model import load_model
 from lookalike.learn.siamese import ENLARGED, OUTLINED, Siamese
-from lookalike.learn.sight import FEWEST, HEAVIER, OF_FEW, OUTLINE, UNTOLD, Sight, mutual_neighbors
+from lookalike.learn.sight import ENOUGH, FEWEST, HEAVIER, OF_FEW, OUTLINE, UNTOLD, Sight, mutual_neighbors
 from lookalike.learn.texture import N_BANDS, texture
 from lookalike.learn.training import train
 from lookalike.learn.views import IGNORABLE, IGNORED, mirrored, view
@@ -228,17 +228,18 @@ def test_few_pictures_are_viewed_more_often_and_have_fewer_directions(monkeypatc
         assert int(sight.matrix.any(0).sum()) == 2 * directions  # of what agrees, and of the outline
 
 
-@pytest.mark.parametrize(("n", "weighs"), [(FEWEST - 1, False), (FEWEST, True)])
-def test_neighbours_count_from_a_hundred_pictures_on(n, weighs):
-    pictures = arranged(n, torch.Generator().manual_seed(0))
+def test_of_few_pictures_neighbours_count_for_less(monkeypatch):
+    pictures = arranged(50, torch.Generator().manual_seed(0))
 
-    def map_of(neighbors):
+    def map_of(neighbors, enough=ENOUGH):
+        monkeypatch.setattr(sight_module, "ENOUGH", enough)
         sight = Sight(32, 64, IGNORED, neighbors, starter=False)
         torch.manual_seed(0)
         sight.prepare(pictures)
         return sight.matrix
 
-    assert torch.equal(map_of(0.0), map_of(9.0)) != weighs
+    assert torch.allclose(map_of(0.6), map_of(0.6 * (50 / ENOUGH) ** 0.5, enough=50))
+    assert not torch.allclose(map_of(0.6), map_of(0.6, enough=50))
 
 
 def painted(n, generator, *, by_kind, draw=arranged):

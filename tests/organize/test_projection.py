@@ -154,6 +154,30 @@ def test_manifold_draws_clusters_together():
     assert not np.array_equal(drawn, manifold(points, seed=2))
 
 
+def islands(n=900, each=25):
+    """Groups of a few, far apart."""
+    rng = np.random.default_rng(0)
+    return np.repeat(3 * rng.normal(size=(n // each, 12)), each, 0) + rng.normal(size=(n, 12))
+
+
+def cloud(n=400):
+    """Points that vary in every way alike."""
+    return np.random.default_rng(0).normal(size=(n, 12))
+
+
+@pytest.mark.parametrize(("points", "expected"), [(islands(), 50), (cloud(), 20), (cloud(60), 20)])
+def test_a_manifold_looks_farther_where_neighbours_are_each_others(points, expected, monkeypatch):
+    looked = []
+    monkeypatch.setattr(projection, "_fit_umap", lambda rows, *_, n_neighbors, **__: looked.append(n_neighbors) or rows)
+    for known in (None, nearest(points, 55), nearest(points, 12)):
+        manifold(points, neighbors=known)
+    assert looked[:2] == [expected, expected]
+    monkeypatch.setattr(projection, "_SAMPLED_FROM", len(points))
+    monkeypatch.setattr(projection, "_SAMPLE", len(points) // 2)
+    manifold(points, neighbors=nearest(points, 55))
+    assert looked[3] == 20
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 10])
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
 @pytest.mark.parametrize("kind", ["different", "in pairs", "identical"])

@@ -76,7 +76,7 @@ NEAREST = (3, 10)
 """Images are neighbours when each is among so many nearest of the other: one for each `PER_NEIGHBOR`, within these."""
 PER_NEIGHBOR, ENOUGH = 40, 800
 """Images for each neighbour that is looked for; images from which on neighbours have their whole weight. Of fewer it
-grows with their square root, and below `FEWEST` they have none: the nearest is hardly ever of a kind then."""
+grows with their square root: the nearest is seldom of a kind then."""
 HALF = 16
 """Directions are at most half as many as images, where that is more than so many; more tell versions of one picture as
 far apart as others."""
@@ -178,7 +178,7 @@ class Sight(nn.Module):
         """
         changed, own = _unit(changes[:, of]), self._columns(OF_MOTIFS, len(points))[of]
         views, points = [changed * ~own, changed * own], points[:, of]
-        weight = self.neighbors * min(1.0, len(points) / ENOUGH) ** 0.5 if len(points) >= FEWEST else 0.0
+        weight = self.neighbors * min(1.0, len(points) / ENOUGH) ** 0.5
         nearest = min(max(len(points) // PER_NEIGHBOR, NEAREST[0]), NEAREST[1])
         directions = torch.eye(points.shape[1], device=points.device)
         for _ in range(ROUNDS if weight else 1):

@@ -21,7 +21,9 @@ _TOO_FEW_FOR_TSNE = 7  # below, a perplexity of 2 has no neighbours to go by
 _TOO_FEW_FOR_UMAP = 16  # below, its spectral start has no room
 _FFT_FROM = 20_000  # images; below, Barnes and Hut's trees are faster
 _MAP_NEIGHBORS = 15
-_MANIFOLD_NEIGHBORS = 20
+_MANIFOLD_NEIGHBORS = (20, 50)  # the more, the more an image's neighbours are each other's: 20 up to the first share
+_ISLANDS = (0.4, 0.5)  # of neighbours' neighbours that are neighbours, beyond chance, 50 from the second on
+_ASKED = 2_000  # images whose neighbours are asked for theirs
 _MANIFOLD_DIM = 10
 _SAMPLED_FROM = 50_000  # images; from there on a layout is fitted on some, and the rest carried along
 _SAMPLE = 20_000
@@ -87,13 +89,15 @@ def manifold(embeddings: ArrayLike, *, seed: int = 0, neighbors: Neighbors | Non
     """Pull clusters apart before clustering: UMAP into 10 dimensions, or as many as the embedding has if fewer.
 
     Points of one dense region are drawn together (min_dist 0) over 20 neighbours, so that methods which expect round
-    clusters find them (N2D, McConville et al., ICPR 2020). It is for clustering, not for search: distances between
-    clusters are lost. Cost, seed and first-use compilation as with `project(method="umap")`.
+    clusters find them (N2D, McConville et al., ICPR 2020). Where an image's neighbours are each other's, up to 50
+    count: each of such islands would be drawn together, and it would be left to chance which of them lie side by side.
+    From 50,000 images on it is always 20. It is for clustering, not for search: distances between clusters are lost.
+    Cost, seed and first-use compilation as with `project(method="umap")`.
 
     Args:
         embeddings: float32 (n, d), finite.
         seed: of everything random.
-        neighbors: as in `project`; 20 of them are used.
+        neighbors: as in `project`; up to 50 of them are used.
 
     Returns:
         float32 (n, min(10, d)). Fewer than 16 images, or identical ones only, are left to PCA.
@@ -105,8 +109,26 @@ def manifold(embeddings: ArrayLike, *, seed: int = 0, neighbors: Neighbors | Non
     dim = min(_MANIFOLD_DIM, points.shape[1])
     if len(points) < _TOO_FEW_FOR_UMAP or not np.ptp(points, axis=0).any():
         return _pca(points, dim)
-    layout = _fit_umap(points, dim, seed, neighbors, n_neighbors=_MANIFOLD_NEIGHBORS, min_dist=0.0)
+    n_neighbors = fewest = _MANIFOLD_NEIGHBORS[0]
+    if fitted_on(len(points), "umap") == len(points):
+        neighbors = _nearest(points, neighbors, _MANIFOLD_NEIGHBORS[1])
+        share = np.interp(_insular(neighbors[0][:, :fewest]), _ISLANDS, (0, 1))
+        n_neighbors += round(share * (_MANIFOLD_NEIGHBORS[1] - fewest))
+    layout = _fit_umap(points, dim, seed, neighbors, n_neighbors=n_neighbors, min_dist=0.0)
     return np.ascontiguousarray(layout, np.float32)
+
+
+def _insular(nearest: NDArray[np.integer[Any]]) -> float:
+    """The share of images' neighbours' neighbours that are their neighbours, too, beyond what chance would make it.
+
+    By rows (n, k), each image's nearest, itself first.
+    """
+    rows = drawn(len(nearest), _ASKED, 0)
+    chance: float = nearest.shape[1] / len(nearest)
+    others = nearest[rows, 1:]
+    theirs = nearest[others, 1:].reshape(len(rows), -1)
+    share = float(np.mean([np.isin(found, own).mean() for found, own in zip(theirs, others, strict=True)]))
+    return (share - chance) / max(1 - chance, 1e-9)
 
 
 def _pca(points: Layout, n_components: int, seed: int = 0, *_: Any) -> Layout:
