@@ -1,5 +1,6 @@
 """``duplicates`` and ``outliers``: images that are there more than once, and images unlike all others."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,8 +59,8 @@ def duplicates(
     opened = lookalike.open(library)
     with progress_bars() as progress:
         found = opened.duplicates(within, exact=exact, verify=verify, progress=progress)
-    reach = within if within is not None or exact else max(opened.near_distances, default=None)
-    answer(_groups(found), as_json, partial(_groups_text, reach=reach))
+    limits = () if exact else opened.near_distances if within is None else (within,)
+    answer(_groups(found), as_json, partial(_groups_text, limits=limits))
     if sheet and len(found):
         from lookalike import show
 
@@ -105,12 +106,11 @@ def _groups(found: "pd.DataFrame") -> list[dict[str, Any]]:
     ]
 
 
-def _groups_text(groups: list[dict[str, Any]], reach: float | None) -> str:
+def _groups_text(groups: list[dict[str, Any]], limits: Sequence[float]) -> str:
     """A row for each image, the group's number and kind beside its first; below, what it comes to, and how far apart
     near ones may be."""
-    within = "" if reach is None else f" within {reach:.3g}"
     if not groups:
-        return f"no duplicates{within}"
+        return "no duplicates" + _reach(limits)
     head = ["group", "kind", "distance", "pixels", "bytes", "file_name"]
     rows = []
     for each in groups:
@@ -123,7 +123,15 @@ def _groups_text(groups: list[dict[str, Any]], reach: float | None) -> str:
     near = len(groups) - exact
     counted = ", ".join(many(number, f"{kind} group") for number, kind in ((exact, "exact"), (near, "near")) if number)
     spare = f"{many(len(behind), 'image')} beside the first of each, {_volume(sum(of['bytes'] for of in behind))}"
-    return table(head, rows, left=["kind"]) + f"\n\n{counted}{within}; {spare}"
+    return table(head, rows, left=["kind"]) + f"\n\n{counted}; {spare}{_reach(limits)}"
+
+
+def _reach(limits: Sequence[float]) -> str:
+    """How far apart near ones may be, and where that differs from image to image, at least."""
+    if not len(limits):
+        return ""
+    least, most = (f"{limit:.3g}" for limit in (min(limits), max(limits)))
+    return f"; near ones may be {most} apart" + f", where images are crowded {least}" * (least != most)
 
 
 def _outliers_text(found: list[dict[str, Any]]) -> str:

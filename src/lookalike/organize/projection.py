@@ -23,6 +23,7 @@ _FFT_FROM = 20_000  # images; below, Barnes and Hut's trees are faster
 _MAP_NEIGHBORS = 15
 _MANIFOLD_NEIGHBORS = (20, 50)  # the more, the more an image's neighbours are each other's: 20 up to the first share
 _ISLANDS = (0.4, 0.5)  # of neighbours' neighbours that are neighbours, beyond chance, 50 from the second on
+_MANIFOLD_SHARE = 10  # one of so many images is a neighbour at most, beyond the 20
 _ASKED = 2_000  # images whose neighbours are asked for theirs
 _MANIFOLD_DIM = 10
 _SAMPLED_FROM = 50_000  # images; from there on a layout is fitted on some, and the rest carried along
@@ -90,14 +91,15 @@ def manifold(embeddings: ArrayLike, *, seed: int = 0, neighbors: Neighbors | Non
 
     Points of one dense region are drawn together (min_dist 0) over 20 neighbours, so that methods which expect round
     clusters find them (N2D, McConville et al., ICPR 2020). Where an image's neighbours are each other's, up to 50
-    count: each of such islands would be drawn together, and it would be left to chance which of them lie side by side.
-    From 50,000 images on it is always 20. It is for clustering, not for search: distances between clusters are lost.
-    Cost, seed and first-use compilation as with `project(method="umap")`.
+    count, a tenth of all at most: each of such islands would be drawn together, and it would be left to chance which of
+    them lie side by side. From 50,000 images on it is always 20. It is for clustering, not for search: distances
+    between clusters are lost. Seed and first-use compilation as with `project(method="umap")`, and the cost, half as
+    much again where 50 count.
 
     Args:
         embeddings: float32 (n, d), finite.
         seed: of everything random.
-        neighbors: as in `project`; up to 50 of them are used.
+        neighbors: as in `project`; up to 50 of them are used, from 50,000 images on up to 91.
 
     Returns:
         float32 (n, min(10, d)). Fewer than 16 images, or identical ones only, are left to PCA.
@@ -112,8 +114,8 @@ def manifold(embeddings: ArrayLike, *, seed: int = 0, neighbors: Neighbors | Non
     n_neighbors = fewest = _MANIFOLD_NEIGHBORS[0]
     if fitted_on(len(points), "umap") == len(points):
         neighbors = _nearest(points, neighbors, _MANIFOLD_NEIGHBORS[1])
-        share = np.interp(_insular(neighbors[0][:, :fewest]), _ISLANDS, (0, 1))
-        n_neighbors += round(share * (_MANIFOLD_NEIGHBORS[1] - fewest))
+        wanted = round(float(np.interp(_insular(neighbors[0][:, :fewest]), _ISLANDS, _MANIFOLD_NEIGHBORS)))
+        n_neighbors = max(fewest, min(wanted, len(points) // _MANIFOLD_SHARE))
     layout = _fit_umap(points, dim, seed, neighbors, n_neighbors=n_neighbors, min_dist=0.0)
     return np.ascontiguousarray(layout, np.float32)
 
