@@ -59,7 +59,7 @@ def duplicates(
     opened = lookalike.open(library)
     with progress_bars() as progress:
         found = opened.duplicates(within, exact=exact, verify=verify, progress=progress)
-    limits = () if exact else opened.near_distances if within is None else (within,)
+    limits = [] if exact else opened.near_distances.tolist() if within is None else [within]
     answer(_groups(found), as_json, partial(_groups_text, limits=limits))
     if sheet and len(found):
         from lookalike import show
@@ -128,7 +128,7 @@ def _groups_text(groups: list[dict[str, Any]], limits: Sequence[float]) -> str:
 
 def _reach(limits: Sequence[float]) -> str:
     """How far apart near ones may be, and where that differs from image to image, at least."""
-    if not len(limits):
+    if not limits:
         return ""
     least, most = (f"{limit:.3g}" for limit in (min(limits), max(limits)))
     return f"; near ones may be {most} apart" + f", where images are crowded {least}" * (least != most)
