@@ -42,7 +42,7 @@ def test_duplicates_tells_people_what_to_keep(run, copied):
     assert [line.split()[0] for line in lines[1:5:2]] == ["1", "2"]
     assert all("keep" in line and "52×40" in line for line in lines[1:5:2])
     assert lines[6].startswith("1 exact group, 1 near group; 2 images beside the first of each, ")
-    assert lines[6].endswith("; near ones may be 0.1 apart")
+    assert lines[6].endswith("; near ones may be up to 0.1 apart")
     assert len(lines) == 7
 
 
@@ -50,9 +50,9 @@ def test_without_duplicates_there_are_none(run, library):
     ended = run("duplicates", library, "--exact")
     assert (ended.code, ended.out) == (0, "no duplicates\n")
     assert run("duplicates", library, "--exact", "--json").json == []
-    assert run("duplicates", library, "--within", 0).out == "no duplicates; near ones may be 0 apart\n"
+    assert run("duplicates", library, "--within", 0).out == "no duplicates; near ones may be up to 0 apart\n"
     least, most = (f"{limit:.3g}" for limit in np.quantile(lookalike.open(library).near_distances, (0, 1)))
-    said = run("duplicates", library).out.strip().split("; near ones may be ")[1]
+    said = run("duplicates", library).out.strip().split("; near ones may be up to ")[1]
     assert said == (f"{most} apart, where images are crowded {least}" if least != most else f"{most} apart")
 
 
@@ -82,7 +82,7 @@ def test_a_single_image_has_neither(run, draw_folder, tmp_path):
         path.unlink()
     settings = {"model": "pixels", "projection": "pca", "space": "embedding"}
     made = lookalike.build(folder, tmp_path / "one.lookalike", **settings).path
-    assert run("duplicates", made).out == "no duplicates; near ones may be 0.5 apart\n"
+    assert run("duplicates", made).out == "no duplicates; near ones may be up to 0.5 apart\n"
     assert run("outliers", made).out == "no outliers: there are no two images to compare\n"
     for command in ("duplicates", "outliers"):
         ended = run(command, made, "--json", "--sheet", tmp_path / "none.jpg")

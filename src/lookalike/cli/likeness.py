@@ -131,7 +131,7 @@ def _reach(limits: Sequence[float]) -> str:
     if not limits:
         return ""
     least, most = (f"{limit:.3g}" for limit in (min(limits), max(limits)))
-    return f"; near ones may be {most} apart" + f", where images are crowded {least}" * (least != most)
+    return f"; near ones may be up to {most} apart" + f", where images are crowded {least}" * (least != most)
 
 
 def _outliers_text(found: list[dict[str, Any]]) -> str:
