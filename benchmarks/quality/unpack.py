@@ -29,13 +29,18 @@ PHOTOS = {
     "intel-scenes": "test/*/*.jpg",  # github.com/afroozsheikh/Intel-Image-Classifier, commit 5b571f4, not the last
     "aerial": "data/t*/*/*.jpg",  # github.com/siddhant3c/GNR638_Assignment3: UC Merced (Yang & Newsam, 2010)
     "faces": "datasets/att_faces/*/*.pgm",  # github.com/dnr2/ProjetoAM: of AT&T (Samaria & Harter, 1994), ten of each
+    "objects": "caltech-101/*/*.jpg",  # github.com/taibarehm/CVassimgement: Caltech-101 (Li et al., 2004)
+    "mri": "Testing/*/*.jpg",  # github.com/KomalChaudhari8/BRAIN_TUMOR_APP: brains, by the tumour, or none
+    "steel": "NEU-DET/IMAGES/*.jpg",  # github.com/duanhan123/YOLOv3_PyTorch: defects of NEU (Song & Yan, 2013)
     "corel": "dataset/*/*.jpg",  # github.com/lamraouii/CBIR-Prjct, commit 4bf3603: Corel (Wang et al., 2001)
 }
 """Where the pictures lie in a clone of the repository that was used; the folder they lie in is their label."""
-KINDS_AT = {"fruit": 3}
-"""Which folder of the path is the label where it is another: a kind of fruit, not its variety."""
-ALTERED = "aug_"
-"""How the names of turned copies begin, which somebody added to the flowers; they are left out."""
+KINDS_AT = {"fruit": 3, "steel": -1}
+"""Which part of the path is the label where it is another: a kind of fruit, not its variety; the file's name without
+its number."""
+LEFT_OUT = ("aug_", "BACKGROUND_Google", "Faces_easy")
+"""How names of files and folders begin that are left out: turned copies that somebody added to the flowers, what is of
+no kind, and the faces of Caltech-101 once more, cut out."""
 
 
 def main() -> None:
@@ -73,10 +78,11 @@ def merged(folder: Path, pattern: str, out: Path, kind_at: int) -> None:
     """Picture files, those of ``train`` and of ``test`` in one folder for each label."""
     for path in folder.glob(pattern):
         parts = list(path.relative_to(folder).parts)
-        label = parts.pop(kind_at)
+        if any(part.startswith(LEFT_OUT) for part in parts):
+            continue
+        label = path.stem.rstrip("0123456789").rstrip("_") if kind_at == -1 else parts.pop(kind_at)
         (out / label).mkdir(parents=True, exist_ok=True)
-        if not path.name.startswith(ALTERED):
-            shutil.copyfile(path, out / label / "-".join(parts if kind_at >= 0 else parts[-2:]))
+        shutil.copyfile(path, out / label / "-".join(parts if kind_at >= 0 else parts[-2:]))
 
 
 def read(path: Path, header: int) -> np.ndarray:

@@ -65,6 +65,7 @@ def test_the_module_is_the_command_and_tells_its_version(program):
         ("average=1 must be True or False", "average=1 must be True or False"),  # no option of the command line
         ("n_clusters=0 must be a whole number", "-k 0 must be a whole number"),
         ('labels="it\'s.csv" is missing', "--labels it's.csv is missing"),
+        (r"""labels='it\'s "x".csv' is missing""", """--labels it's "x".csv is missing"""),
         ("labels='C:\\\\a b.csv' is missing", "--labels C:\\a b.csv is missing"),
         ("/a/my n=5 pictures is gone", "/a/my n=5 pictures is gone"),
     ],

@@ -40,6 +40,13 @@ def test_build_tells_people_what_was_made_and_what_to_type_next(run, folder, tmp
     assert run(*next_ones[0][1:], "-n", "1", "--json").json[0]["matches"][0]["file_name"] == "checks/000.png"
 
 
+def test_build_again_tells_the_seconds_of_this_run_from_those_of_the_first(run, folder, own_library, monkeypatch):
+    monkeypatch.setattr(lookalike.Library, "seconds", lambda library: dict.fromkeys(STAGES, 1e6))
+    assert " this time, the rest was there" in run("build", folder, "-o", own_library).out
+    monkeypatch.setattr(lookalike.Library, "seconds", lambda library: dict.fromkeys(STAGES, 0.001))
+    assert "this time" not in run("build", folder, "-o", own_library).out
+
+
 def test_what_is_given_is_kept_and_what_is_not_given_stays(run, folder, tmp_path):
     place = tmp_path / "a.lookalike"
     options = [

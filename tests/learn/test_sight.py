@@ -211,7 +211,7 @@ def test_the_outline_counts_where_pictures_are_built_alike(draw, share, as_of_ma
     sight.prepare(pictures)
     assert float(sight.built_alike) == share
     sight.prepare(pictures[: FEWEST - 1])  # too few to tell
-    assert float(sight.built_alike) == pytest.approx(OF_FEW[0])
+    assert float(sight.built_alike) == pytest.approx(OF_FEW)
     scratch = Sight(32, 64, IGNORED, 0.6, starter=False)
     scratch.prepare(pictures)
     assert float(scratch.built_alike) == pytest.approx(UNTOLD)
@@ -280,6 +280,27 @@ def test_colours_count_more_beside_motifs(draw, counts, monkeypatch, as_of_many)
 
     assert far(4) > 1.05 * far(1) if counts else far(4) == far(1)
     assert far(4, starter=False) == far(1, starter=False)
+
+
+def test_of_pictures_that_are_all_the_same_nothing_tells_them_apart():
+    pictures = woven(1, torch.Generator().manual_seed(0)).expand(10, -1, -1, -1).contiguous()
+    seen = Sight(32, 64, IGNORED, 0.6)
+    seen.prepare(pictures)
+    assert not seen(pictures).any()
+    pictures[3, :, 5, 5] += 0.5
+    seen.prepare(pictures)
+    apart = torch.cdist(seen(pictures), seen(pictures))
+    assert apart[3, 4] > 100 * apart[0, 1]
+
+
+@pytest.mark.parametrize(("n_images", "nearest"), [(60, 3), (200, 5), (600, 10)])
+def test_of_few_pictures_fewer_neighbors_are_looked_for(n_images, nearest, monkeypatch):
+    pictures = woven(60, torch.Generator().manual_seed(0)).repeat(n_images // 60 + 1, 1, 1, 1)[:n_images]
+    asked = set()
+    found = sight_module.mutual_neighbors
+    monkeypatch.setattr(sight_module, "mutual_neighbors", lambda points, k: asked.add(k) or found(points, k))
+    Sight(32, 64, IGNORED, 0.6, starter=False).prepare(pictures)
+    assert asked == {nearest}
 
 
 def test_of_grey_pictures_the_palette_counts_as_always(monkeypatch):
@@ -354,6 +375,6 @@ def test_pictures_of_one_colour_have_embeddings_too(settings, n_images, tint):
     small = {"size": 32, "width": 8, "latent": 8, **settings}
     trained = train("siamese", seen, np.arange(n_images), epochs=0, settings=small)
     if n_images < FEWEST:
-        alike = OF_FEW[0] if settings.get("starter", True) else UNTOLD
+        alike = OF_FEW if settings.get("starter", True) else UNTOLD
         assert trained.network.blocks[1].weight == pytest.approx(alike * OUTLINED)
     assert np.isfinite(trained.encode(seen)).all()

@@ -8,7 +8,7 @@ import pytest
 
 import lookalike
 from lookalike import show
-from lookalike.errors import FolderError, LibraryBusyError, SettingError
+from lookalike.errors import FolderError, LibraryBusyError, LibraryError, SettingError
 from lookalike.images import write_image
 from lookalike.library import LibraryFolder
 from lookalike.pipeline import editing, indexing
@@ -246,11 +246,14 @@ def test_a_build_gives_no_edit_up_because_the_pictures_are_away(edited, quick, t
         (folder / name).rename(tmp_path / "away" / name)
     write_image(np.full((40, 50, 3), 90, np.uint8), folder / "another.png")
     before = LibraryFolder(library.path).header
-    with pytest.raises(
-        FolderError, match=f"none of the {len(mine)} images .+ edited by hand is in .+ any more; put them"
-    ):
+    away = f"none of the {len(mine)} images .+ edited by hand is in .+ any more; put them back, "
+    with pytest.raises(FolderError, match=f"{away}let .+`lookalike cluster .+edited.lookalike --release 0`"):
         lookalike.build(folder, library.path, **quick)
     assert LibraryFolder(library.path).header == before
+    with LibraryFolder(library.path).writing():
+        LibraryFolder(library.path).forget("clusters")
+    with pytest.raises(FolderError, match=f"{away}or build another library"):
+        lookalike.build(folder, library.path, **quick)
     (tmp_path / "away" / mine.iloc[-1]).rename(folder / "renamed.png")
     assert "mine" in lookalike.build(folder, library.path, **quick).cluster_names.values()
 
@@ -268,6 +271,14 @@ def test_edits_survive_a_damaged_table_of_images(edited, quick):
     (table,) = library.path.glob("images-*.parquet")
     table.write_bytes(b"no table")
     assert "mine" in lookalike.build(folder, library.path, **quick).cluster_names.values()
+
+
+def test_a_library_without_clusters_says_what_to_do(own):
+    with LibraryFolder(own.path).writing():
+        LibraryFolder(own.path).forget("clusters")
+    for change in (lambda library: library.rename(0, "x"), lambda library: library.release([0])):
+        with pytest.raises(LibraryError, match=r"not built that far \(clusters is missing\); `lookalike build .+ goes on"):
+            change(reopened(own))
 
 
 def test_nothing_is_edited_while_another_process_writes(own):

@@ -33,6 +33,8 @@ from lookalike.errors import LibraryError
 
 FIRST = 3
 """Skipped files, or changed ones, that are shown unasked."""
+RESUMED = 0.5
+"""Share of the seconds that all of it took, up to which a run says that it went on from where another had stopped."""
 LATER = 0.2
 """Share of the images from which on an update says that the model does not know them."""
 
@@ -99,11 +101,13 @@ def build(
         average=average,
         random_state=seed,
     )
+    start = time.monotonic()
     with progress_bars() as progress:
         library = lookalike.build(folder, output, device=str(device), progress=progress, **settings)
+    spent = time.monotonic() - start
     warn(library.info()["stages"])
     tell_why_not_as_many(n_clusters, library)
-    answer(library.summary(), as_json, lambda summary: _built(summary, library))
+    answer(library.summary(), as_json, lambda summary: _built(summary, library, spent))
 
 
 @app.command()
@@ -196,12 +200,13 @@ def _counted(lines: list[str]) -> str:
     return "\n".join(shown + ["  …"] * (len(lines) > FIRST))
 
 
-def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
+def _built(summary: dict[str, Any], library: "lookalike.Library", spent: float) -> str:
     clusters, model = library.info()["stages"]["clusters"], library.info()["stages"]["model"]
     apart = ", mirror images told apart" if "flip" not in model.get("ignore", ["flip"]) else ""
     if not library.settings.model_settings.get("starter", True):
         apart += ", from scratch"
     place, steps = shlex.quote(summary["library"]), model.get("steps", 0)
+    resumed = f"; {spent:.1f} this time, the rest was there" * (spent < RESUMED * summary["seconds"]["total"])
     return facts(
         [
             ("library", readable(summary["library"])),
@@ -209,7 +214,7 @@ def _built(summary: dict[str, Any], library: "lookalike.Library") -> str:
             ("skipped", _first_skipped(library, place)),
             ("model", f"{summary['model']}, {model['dim']} numbers per image, {many(steps, 'step')}{apart}"),
             ("clusters", clustered(summary["clusters"], clusters)),
-            ("seconds", seconds(summary["seconds"])),
+            ("seconds", seconds(summary["seconds"]) + resumed),
             ("next", _next(library, place)),
         ]
     )

@@ -76,7 +76,7 @@ def plain(value: Any) -> Any:
 
 def as_typed(message: str) -> str:
     """A message that begins with ``epochs=-1.0`` as one that begins with ``--epochs -1.0``."""
-    found = re.match(r"([a-z_]+)=('[^']*'|\"[^\"]*\"|[^\s:;,'\"(\[]+)", message)
+    found = re.match(r"([a-z_]+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s:;,'\"(\[]+)", message)
     if not found or found[1] not in OPTIONS:
         return message
     value = ast.literal_eval(found[2]) if found[2][0] in "'\"" else found[2]

@@ -69,9 +69,9 @@ ROUNDS = 3
 FEWEST = 100
 """Images of which it is asked, at least, whether they are built alike and whether colours tell: of fewer, neighbours
 are hardly more alike than any two, and the answer is noise."""
-UNTOLD, OF_FEW = 0.77, (0.4, 2.0)
-"""How much images count as built alike that are seen without the starter, which judges; where they are too few to ask,
-with it, and times its usual weight that the palette has then."""
+UNTOLD, OF_FEW = 0.77, 0.4
+"""How much images count as built alike that are seen without the starter, which judges; and with it, where they are too
+few to ask."""
 NEAREST = (3, 10)
 """Images are neighbours when each is among so many nearest of the other: one for each `PER_NEIGHBOR`, within these."""
 PER_NEIGHBOR, ENOUGH = 40, 800
@@ -85,6 +85,9 @@ SHRINKAGE = 0.5
 VIEWED, VIEWS, MOST_VIEWS = 2_000, 400, 8
 """Images of which views are compared, at most: more take longer, and tell hardly more. Of fewer images there are as
 many views of each as make so many together or a few more, but the last at most."""
+ROUNDING = 1e-5
+"""Spread of a descriptor beside its size up to which it is rounding, as of pictures that are all the same: it is left
+out, for scaled to its weight it would tell apart what is not."""
 SOME = 512
 """Views that are made before they are described, so that every core has some to describe."""
 FEW, FEWER = 32, 4
@@ -142,7 +145,7 @@ class Sight(nn.Module):
         `forward` would, which then need not look again; that holds what describes them, 37 KB each, in memory.
         """
         few = len(images) < FEWEST
-        self.built_alike.fill_(OF_FEW[0] if few and self.starter else UNTOLD)
+        self.built_alike.fill_(OF_FEW if few and self.starter else UNTOLD)
         self.patches.prepare(images)
         if self.starter:
             self.starter.prepare()
@@ -210,7 +213,6 @@ class Sight(nn.Module):
             factors |= dict.fromkeys(self.motifs, sought / len(self.motifs) ** 0.5)
             if coloured:
                 factors["palette"] *= 1 + sought * (BESIDE_MOTIFS - 1)
-                factors["palette"] *= OF_FEW[1] if len(points) < FEWEST else 1.0
         return torch.cat([points.new_full((rank,), factors[name]) for name, rank in ranks.items()])
 
     def _share(
@@ -295,12 +297,15 @@ class Sight(nn.Module):
         return self.starter.maps(seen, times)
 
     def _components(self, centred: Tensor) -> Tensor:
-        """Each descriptor's principal components, scaled to its weight, side by side: (n, k)."""
-        blocks, ranks = [], self._ranks(len(centred))
-        of_parts = zip(torch.split(centred, self._lengths(), 1), self.parts.values(), ranks, strict=True)
-        for part, (_, weight), rank in of_parts:
+        """Each descriptor's principal components, scaled to its weight, side by side: (n, k). Zeros for what does not
+        vary."""
+        blocks, ranks, lengths = [], self._ranks(len(centred)), self._lengths()
+        split = torch.split(centred, lengths, 1), torch.split(self.mean, lengths)
+        for part, mean, (_, weight), rank in zip(*split, self.parts.values(), ranks, strict=True):
             directions = torch.svd_lowrank(part, rank, niter=4)[2]  # (length, rank)
-            blocks.append(directions * weight / ((part @ directions).square().sum(1).mean().sqrt() + 1e-12))
+            size = (part @ directions).square().sum(1).mean().sqrt()
+            varies = size > ROUNDING * mean.norm()
+            blocks.append(directions * varies * weight / (size + 1e-12))
         joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
         return joined
 
@@ -344,8 +349,8 @@ def _saturated(palettes: Tensor) -> Tensor:
 def _agreeing(points: Tensor, pairs: list[Tensor]) -> Tensor:
     """Directions (k, k) of points, whose variance over that within pairs is largest, first."""
     within = sum((pair.T @ pair / max(1, len(pair)) for pair in pairs), torch.zeros_like(points.T @ points)).double()
-    n = len(within)
-    within += SHRINKAGE * within.diagonal().mean() * torch.eye(n, device=within.device, dtype=within.dtype) + 1e-12
+    eye = torch.eye(len(within), device=within.device, dtype=within.dtype)
+    within += (SHRINKAGE * within.diagonal().mean() + 1e-12) * eye
     spread, directions = torch.linalg.eigh(within)
     sphere = directions / spread.sqrt()  # in which pairs differ equally in all directions
     turned = points.double() @ sphere

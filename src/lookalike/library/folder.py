@@ -68,6 +68,7 @@ class LibraryFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.header = _read_header(self.path)
+        self._held = False
 
     @classmethod
     def create(cls, path: str | Path, folder: str | Path) -> "LibraryFolder":
@@ -213,19 +214,23 @@ class LibraryFolder:
         self.header = fresh
 
     def is_busy(self) -> bool:
-        """Whether somebody writes to it."""
-        return is_locked(self.path)
+        """Whether somebody else writes to it."""
+        return not self._held and is_locked(self.path)
 
     @contextmanager
     def writing(self, patience: float = 1.0) -> Iterator[None]:
         """Holds the library for writing; LibraryBusyError when another does so for longer than ``patience`` seconds."""
         with locked(self.path, patience):
-            self.refresh()
-            self._sweep()
-            for place in (self.working, self.next_working, self.training):
-                for folder, _, _ in os.walk(place):
-                    without_links(Path(folder))
-            yield
+            self._held = True
+            try:
+                self.refresh()
+                self._sweep()
+                for place in (self.working, self.next_working, self.training):
+                    for folder, _, _ in os.walk(place):
+                        without_links(Path(folder))
+                yield
+            finally:
+                self._held = False
 
     def commit(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,9 +100,12 @@ def _check_edits(files: LibraryFolder, root: Path, found: pd.DataFrame) -> None:
         with contextlib.suppress(ImageError):
             if images.hash_of(images.read_whole(root / os.fsdecode(path))[0]) in hashes:
                 return
+    numbers, let_go = ",".join(map(str, sorted(set(kept["cluster"])))), ""
+    if files.has("clusters"):
+        let_go = f"let these clusters go (`lookalike cluster {shlex.quote(str(files.path))} --release {numbers}`), "
     raise FolderError(
         f"none of the {len(kept):,} images in clusters of {files.path} that were edited by hand is in {root} any more; "
-        "put them back, let these clusters go (`lookalike cluster --release`), or build another library"
+        f"put them back, {let_go}or build another library with -o"
     )
 
 
