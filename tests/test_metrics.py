@@ -83,6 +83,7 @@ def test_precision_by_hand():
     labels = [0, 0, 1, 1]
     assert metrics.precision_at(neighbors, labels, k=1) == pytest.approx((1 + 0 + 1 + 1) / 4)
     assert metrics.precision_at(neighbors, labels, k=2) == pytest.approx((0.5 + 0.5 + 0.5 + 0.5) / 4)
+    assert metrics.precision_by_label(neighbors, labels, k=1) == pytest.approx({0: (1 + 0) / 2, 1: (1 + 1) / 2})
     without_own = [[1, 2], [2, 0], [3, 1], [2, 0]]
     assert metrics.precision_at(without_own, labels, k=1) == metrics.precision_at(neighbors, labels, k=1)
 

@@ -91,9 +91,16 @@ def precision_at(neighbors: ArrayLike, labels: ArrayLike, k: int = 10) -> float:
     Raises:
         SettingError: shapes that do not fit, k below 1 or beyond the lists, no image with a label.
     """
-    matches, ranked, queries = _ranked_labels(neighbors, labels, k)
-    right = (matches == queries[:, None]) & ranked
-    return float((right.sum(axis=1) / ranked.sum(axis=1)).mean())
+    return float(_precisions(neighbors, labels, k)[0].mean())
+
+
+def precision_by_label(neighbors: ArrayLike, labels: ArrayLike, k: int = 10) -> dict[int, float]:
+    """What `precision_at` is of the queries of each label, by its number; without labels that it cannot judge.
+
+    Args and errors are those of `precision_at`. The mean over labels weighs a rare one as much as a frequent one.
+    """
+    precisions, queries = _precisions(neighbors, labels, k)
+    return {int(label): float(precisions[queries == label].mean()) for label in np.unique(queries)}
 
 
 def recall_at(neighbors: ArrayLike, labels: ArrayLike, k: int = 10) -> float:
@@ -264,6 +271,13 @@ def _centred(points: NDArray[Any], centre: NDArray[np.float64]) -> Iterator[tupl
     for start in range(0, len(points), _BLOCK_ROWS):
         rows = slice(start, start + _BLOCK_ROWS)
         yield rows, points[rows] - centre
+
+
+def _precisions(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[NDArray[np.float64], Integers]:
+    """Share of each query's k nearest labelled others that have its label (q,), and the queries' labels (q,)."""
+    matches, ranked, queries = _ranked_labels(neighbors, labels, k)
+    right = (matches == queries[:, None]) & ranked
+    return right.sum(axis=1) / ranked.sum(axis=1), queries
 
 
 def _ranked_labels(neighbors: ArrayLike, labels: ArrayLike, k: int) -> tuple[Integers, NDArray[np.bool_], Integers]:

@@ -58,7 +58,7 @@ def test_the_module_is_the_command_and_tells_its_version(program):
 @pytest.mark.parametrize(
     ("said", "typed"),
     [
-        ("epochs=-1.0 must be a number from 0 up", "--epochs -1.0 must be a number from 0 up"),
+        ("epochs=-1.0 must be a number from 0 up", "--epochs -1 must be a number from 0 up"),
         ("labels='my folders.csv' is missing; name", "--labels my folders.csv is missing; name"),
         ("output='photos/x' lies in the folder", "-o photos/x lies in the folder"),
         ("random_state=-1 must be a whole number", "--seed -1 must be a whole number"),

@@ -93,7 +93,17 @@ def test_an_edit_says_what_it_did_above_the_clusters(run, own_library):
 
 def test_more_clusters_than_images_are_not_blamed_on_edits(run, own_library):
     run("cluster", own_library, "--rename", 0, "shoes")
-    assert run("cluster", own_library, "-k", 5000).err.startswith("5,000 clusters were asked for; there are ")
+    ended = run("cluster", own_library, "-k", 5000)
+    assert ended.err.startswith("5,000 clusters were asked for; there are ")
+    assert ended.err.endswith("clusters edited by hand stay as they are until `--release 0`\n")
+    assert "1 cluster edited by hand, kept until `--release 0`" in ended.out
+
+
+def test_a_cluster_is_renamed_by_its_number_or_its_name(run, own_library):
+    run("cluster", own_library, "--rename", 0, "shoes")
+    assert run("cluster", own_library, "--rename", "shoes", "boots").out.startswith("renamed cluster 0 to 'boots'")
+    ended = run("cluster", own_library, "--rename", "shoes", "x")
+    assert (ended.code, "'shoes' is neither the number nor the name of a cluster" in ended.err) == (2, True)
 
 
 def test_no_more_clusters_than_images_and_it_says_so(run, own_library):

@@ -152,6 +152,26 @@ def test_evaluate_tells_people_three_decimals(run, library):
     assert lines["nmi"] == f"{scores['nmi']:.3f}"
 
 
+def test_evaluate_tells_how_each_label_does_and_how_many_have_none(run, library, tmp_path):
+    opened = lookalike.open(library)
+    names, clusters = opened.images.file_name, opened.clusters
+    labelled = np.flatnonzero(clusters >= 0)[3:]  # three have none
+    truth = pd.DataFrame({"file_name": names[labelled], "label": [f"in {clusters[row]}" for row in labelled]})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    ended = run("evaluate", library, "--labels", tmp_path / "truth.csv", "--by-label", "--json")
+    assert ended.err == f"{len(names) - len(labelled)} images without a label: left out\n"
+    for each in ended.json["labels"]:
+        members = int((truth["label"] == each["label"]).sum())
+        assert (each["label"], each["images"], each["share_in_cluster"]) == (f"in {each['cluster']}", members, 1)
+        assert each["share_of_cluster"] == members / int((clusters == each["cluster"]).sum())
+    found = [each["precision_at_10"] for each in ended.json["labels"]]
+    assert found == sorted(found, reverse=True)
+    of_images = [each["precision_at_10"] * each["images"] for each in ended.json["labels"]]
+    assert sum(of_images) / len(labelled) == pytest.approx(ended.json["precision_at_10"])
+    text = run("evaluate", library, "--labels", tmp_path / "truth.csv", "--by-label").out
+    assert f"mean over labels: precision_at_10 {np.mean(found):.3f}" in text
+
+
 def test_evaluate_takes_labels_from_a_file(run, library, tmp_path):
     images = lookalike.open(library).images
     truth = pd.DataFrame({"file_name": images.file_name, "label": images.cluster.map("number {}".format)})

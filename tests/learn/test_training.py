@@ -12,7 +12,7 @@ from lookalike import learn
 from lookalike.errors import ModelError, SettingError
 from lookalike.learn import checkpoint, device, training
 from lookalike.learn.siamese import SiameseVAE
-from lookalike.learn.sight import Sight
+from lookalike.learn.sight import Sight, _viewed
 from lookalike.learn.training import MOST_EPOCHS, default_epochs
 
 SETTINGS = {"dim": 4, "size": 32, "width": 8}
@@ -140,6 +140,36 @@ def test_minutes_end_it_and_it_says_so(images):
     assert 1 <= trained.facts["steps"] < 10**6
     assert time.monotonic() - start < 60
     assert not fit(images, epochs=2, minutes=100).facts["capped"]
+
+
+def test_what_is_found_beforehand_counts_for_the_minutes_and_is_not_cut_short(images):
+    told = []
+    trained = fit(
+        images,
+        "siamese-vae",
+        minutes=1e-9,
+        epochs=50,
+        progress=lambda stage, *numbers, **_: told.append((stage, numbers)),
+    )
+    assert (trained.facts["steps"], trained.facts["capped"]) == (1, True)
+    assert 0 < trained.facts["prepared"] <= trained.facts["seconds"]
+    of_it = [numbers[:2] for stage, numbers in told if stage == "prepare"]
+    total = len(images) + 2 * len(_viewed(len(images)))
+    assert {whole for _, whole in of_it} == {total}
+    assert [done for done, _ in of_it] == sorted(done for done, _ in of_it)
+    assert of_it[-1][0] == total
+    assert np.isfinite(trained.encode(images)).all()
+
+
+def test_seconds_before_an_interruption_are_kept(images, interrupted):
+    file = interrupted / "checkpoint.safetensors"
+    with checkpoint.safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    position = json.loads(metadata["position"]) | {"prepared": 1000.0, "seconds": 200.0}
+    save_file(load_file(file), file, {**metadata, "position": json.dumps(position)})
+    facts = fit(images, checkpoint=interrupted).facts
+    assert 1000 <= facts["prepared"] < 1100
+    assert 1200 <= facts["seconds"] < 1300
 
 
 def test_the_default_length_grows_slower_than_the_folder():

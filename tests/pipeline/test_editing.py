@@ -277,7 +277,9 @@ def test_a_library_without_clusters_says_what_to_do(own):
     with LibraryFolder(own.path).writing():
         LibraryFolder(own.path).forget("clusters")
     for change in (lambda library: library.rename(0, "x"), lambda library: library.release([0])):
-        with pytest.raises(LibraryError, match=r"not built that far \(clusters is missing\); `lookalike build .+ goes on"):
+        with pytest.raises(
+            LibraryError, match=r"not built that far \(clusters is missing\); `lookalike build .+ goes on"
+        ):
             change(reopened(own))
 
 

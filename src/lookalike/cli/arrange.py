@@ -21,7 +21,7 @@ from lookalike.cli.options import (
     Splitting,
     given,
 )
-from lookalike.cli.printing import answer, chart, readable, table, tell_why_not_as_many
+from lookalike.cli.printing import answer, chart, many, readable, table, tell_why_not_as_many
 from lookalike.cli.progress import progress_bars
 
 TYPICAL = 3
@@ -106,14 +106,14 @@ def lay_out(
 
 def _edit(
     library: "lookalike.Library",
-    rename: tuple[int, str] | None,
+    rename: tuple[str, str] | None,
     merge: list[int] | None,
     split: tuple[int, int] | None,
     release: list[int] | None,
 ) -> str:
     """Makes the edit that was asked for, or without any takes the last one back; what was done."""
     if rename:
-        library.rename(*rename)
+        library.rename(_numbered(library, rename[0]), rename[1])
     elif merge:
         library.merge(merge)
     elif split:
@@ -123,6 +123,14 @@ def _edit(
     else:
         return f"took back: {library.undo()}"
     return library.edits[-1]
+
+
+def _numbered(library: "lookalike.Library", cluster: str) -> int:
+    """The number of a cluster that was given by its number or by its name."""
+    by_name = {name: number for number, name in library.cluster_names.items()}
+    if cluster not in by_name and not cluster.isdecimal():
+        raise typer.BadParameter(f"{cluster!r} is neither the number nor the name of a cluster.", param_hint="--rename")
+    return by_name[cluster] if cluster in by_name else int(cluster)
 
 
 def _clusters(library: "lookalike.Library") -> dict[str, Any]:
@@ -154,6 +162,8 @@ def _clusters_text(result: dict[str, Any]) -> str:
     if result["none"]:
         rows.append(["none", "", result["none"], ""])
     parts = [table(["cluster", "name", "images", "typical images"], rows, left=["name"])]
+    if kept := result["kept"]:
+        parts.append(f"{many(len(kept), 'cluster')} edited by hand, kept until `--release {','.join(map(str, kept))}`")
     if did := result.get("did"):
         parts.insert(0, readable(did))
     elif curve := result["modularity"]:

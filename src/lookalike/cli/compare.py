@@ -45,7 +45,9 @@ def compare(
     ] = "folders",
     minutes: Annotated[
         float | None,
-        typer.Option(metavar="F", help="Ends each model's training by the clock. Default: each as long as by build."),
+        typer.Option(
+            metavar="F", help="Ends each model's training by the clock, as in build. Default: each as long as by build."
+        ),
     ] = None,
     output: Annotated[
         Path | None,

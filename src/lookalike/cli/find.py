@@ -1,5 +1,6 @@
 """``find`` searches, ``evaluate`` scores."""
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ import typer
 import lookalike
 from lookalike.cli.app import app
 from lookalike.cli.options import AsJson, Labels, LibraryPath
-from lookalike.cli.printing import answer, facts, note, readable, table
+from lookalike.cli.printing import answer, facts, many, note, readable, table
 from lookalike.cli.progress import progress_bars
 from lookalike.errors import ImageError
 
@@ -78,7 +79,19 @@ def find(
 
 
 @app.command()
-def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJson = False) -> None:
+def evaluate(
+    library: LibraryPath,
+    *,
+    labels: Labels = "folders",
+    by_label: Annotated[
+        bool,
+        typer.Option(
+            "--by-label",
+            help="Add how well each label does, best first: precision_at_10, and the cluster that holds most of it.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Scores clusters and search against labels.
 
     All between 0 and 1, higher is better: acc, nmi, ari and ami compare the clusters with the labels; the
@@ -87,6 +100,10 @@ def evaluate(library: LibraryPath, *, labels: Labels = "folders", as_json: AsJso
     opened = lookalike.open(library)
     with progress_bars() as progress:
         scores = opened.evaluate(labels or "folders", progress=progress)
+        if by_label:
+            scores["labels"] = opened.evaluate_labels(labels or "folders").to_dict("records")
+    if without := len(opened.file_names) - scores["images"]:
+        note(f"{many(without, 'image')} without a label: left out")
     recall = opened.info()["stages"].get("index", {}).get("neighbors_recall_at_10")
     if recall is not None:
         note(f"the search is scored by neighbours found in cells, of which {recall:.3f} of the ten nearest are right")
@@ -162,8 +179,22 @@ def matches_text(results: list[dict[str, Any]]) -> str:
 
 
 def scores_text(scores: dict[str, Any]) -> str:
-    """Counts as they are, scores to three decimals."""
-    return facts((name, f"{score:.3f}" if isinstance(score, float) else f"{score:,}") for name, score in scores.items())
+    """Counts as they are, scores to three decimals; below, where they were asked for, those of each label."""
+    by_label = scores.get("labels", [])
+    over_all = facts((name, _rounded(score)) for name, score in scores.items() if name != "labels")
+    if not by_label:
+        return over_all
+    rows = [[_rounded(value) if name != "label" else value for name, value in each.items()] for each in by_label]
+    of_each = [each["precision_at_10"] for each in by_label if not math.isnan(each["precision_at_10"])]
+    mean = f"mean over labels: precision_at_10 {sum(of_each) / len(of_each):.3f}"
+    return f"{over_all}\n\n{table([*by_label[0]], rows, left=['label'])}\n\n{mean}"
+
+
+def _rounded(score: float) -> str:
+    """A share to three decimals, a count or a cluster as it is, none where there is none."""
+    if isinstance(score, float):
+        return "" if math.isnan(score) else f"{score:.3f}"
+    return _number(score) if score < 0 else f"{score:,}"
 
 
 def _number(number: int) -> str:

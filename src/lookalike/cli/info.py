@@ -73,7 +73,9 @@ def _model(stages: Stages) -> str:
     if noted.get("steps"):
         seen = f"sees {noted.get('size')}x{noted.get('size')} pixels ({noted.get('fit', 'squash')}); "
         ended = ", ended by the clock" * bool(noted.get("capped"))
-        lines.append(f"{seen}{noted['steps']:,} steps in {noted.get('seconds', 0):,.1f} s{ended}")
+        known, took = noted.get("prepared", 0), noted.get("seconds", 0)
+        ahead = f", {known:,.1f} of them to get to know the folder" * (known >= 1)
+        lines.append(f"{seen}{many(noted['steps'], 'step')} in {took:,.1f} s{ahead}{ended}")
     if "flip" not in noted.get("ignore", ["flip"]):
         lines.append("mirror images told apart, as the folder says")
     lines += [f"{name} {noted[name]}" for name in ("source_hash", "revision") if name in noted]

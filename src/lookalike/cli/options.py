@@ -124,7 +124,8 @@ NumberOfClusters = Annotated[
     ),
 ]
 Renaming = Annotated[
-    tuple[int, str] | None, typer.Option(metavar="CLUSTER NAME", help="Call a cluster by another name instead.")
+    tuple[str, str] | None,
+    typer.Option(metavar="CLUSTER NAME", help="Call a cluster, by its number or its name, by another name instead."),
 ]
 Merging = Annotated[
     Any,
@@ -190,8 +191,8 @@ Minutes = Annotated[
     typer.Option(
         parser=_minutes,
         metavar="F|none",
-        help="Ends the training by the clock; the result then depends on the machine's speed. none, the default, does "
-        "not.",
+        help="Ends the training by the clock; the result then depends on the machine's speed. What the model has to "
+        "know of the folder before its first step counts, but is not cut short. none, the default, does not end it.",
     ),
 ]
 Layouts = Annotated[

@@ -47,16 +47,17 @@ def note(text: str) -> None:
 def tell_why_not_as_many(n_clusters: Any, library: "lookalike.Library") -> None:
     """Says why there are not as many clusters as were asked for, where there are not."""
     kept, found = sorted(library.kept_clusters), len(library.cluster_names)
+    by_hand = ",".join(map(str, kept))
     if not isinstance(n_clusters, int) or found == n_clusters:
         return
     if library.settings.method == "hdbscan":
         note(f"hdbscan decides by itself how many clusters there are; for {n_clusters:,} add --method kmeans")
     elif n_clusters > (n_images := len(library.file_names)):
         there = f"there are {n_images:,} images" if n_images > 1 else "there is one image"
-        note(f"{n_clusters:,} clusters were asked for; {there}, so there are no more")
+        edited = f"; clusters edited by hand stay as they are until `--release {by_hand}`" * bool(kept)
+        note(f"{n_clusters:,} clusters were asked for; {there}, so there are no more{edited}")
     elif kept:
-        numbers = ",".join(map(str, kept))
-        note(f"there are {found:,}, not {n_clusters:,}: clusters edited by hand stay until `--release {numbers}`")
+        note(f"there are {found:,}, not {n_clusters:,}: clusters edited by hand stay until `--release {by_hand}`")
     else:
         note(f"there are {found:,}, not {n_clusters:,}: the images do not part into more")
 
@@ -79,7 +80,7 @@ def as_typed(message: str) -> str:
     found = re.match(r"([a-z_]+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s:;,'\"(\[]+)", message)
     if not found or found[1] not in OPTIONS:
         return message
-    value = ast.literal_eval(found[2]) if found[2][0] in "'\"" else found[2]
+    value = ast.literal_eval(found[2]) if found[2][0] in "'\"" else found[2].removesuffix(".0")
     return f"{OPTIONS[found[1]]} {value}{message[found.end() :]}"
 
 

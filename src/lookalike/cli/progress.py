@@ -18,6 +18,7 @@ BETWEEN = 300.0
 WORDS = {
     "scan": "looking for pictures",
     "decode": "decoding",
+    "prepare": "getting to know the folder",
     "train": "training",
     "whiten": "getting to know the folder",
     "embed": "embedding",

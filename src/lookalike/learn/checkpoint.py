@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 INTERVAL = 30.0
 """Seconds between two checkpoints."""
+POSITION = ("step", "seconds", "prepared", "history")
+"""What a run is at, beside its weights."""
 
 
 class Checkpoint:
@@ -36,7 +38,7 @@ class Checkpoint:
             tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
         metadata = {
             "fingerprint": self.fingerprint,
-            "position": json.dumps({"step": run.step, "seconds": run.seconds, "history": run.history}),
+            "position": json.dumps({name: getattr(run, name) for name in POSITION}),
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
@@ -71,7 +73,8 @@ class Checkpoint:
             state.setdefault(int(index), {})[name] = value
         if run.n_steps:
             run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": state})
-        run.step, run.seconds, run.history = position["step"], position["seconds"], position["history"]
+        for name in POSITION:
+            setattr(run, name, position[name])
 
 
 def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -1,6 +1,6 @@
 """Where and how precisely to compute: device, mixed precision, uint8 images to floats."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -62,8 +62,11 @@ def at_once(device: torch.device, few: int) -> int:
     return few if device.type == "cpu" else max(few, MANY)
 
 
-def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) -> Tensor:
-    """``function`` of ``few`` images at a time, joined; without gradients.
+def in_parallel(
+    function: Callable[[Tensor], Tensor], images: Tensor, few: int, told: Callable[[int], None] | None = None
+) -> Tensor:
+    """``function`` of ``few`` images at a time, joined; without gradients. ``told`` hears of how
+    many, as they end.
 
     On a processor every core works on a few of its own: small operations that are split among cores wait for one
     another longer than they work, above all where other programs run too. The result does not depend on the cores, nor
@@ -72,12 +75,22 @@ def in_parallel(function: Callable[[Tensor], Tensor], images: Tensor, few: int) 
     parts = torch.split(images, at_once(images.device, few))
     if images.device.type != "cpu" or torch.get_num_threads() < 2:
         with torch.no_grad():
-            return torch.cat([function(part) for part in parts])
+            return _joined(map(function, parts), told)
     with _SPLIT:  # the number of threads is the whole process's
         n_threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads:
-                return torch.cat(list(threads.map(torch.no_grad()(function), parts)))
+                return _joined(threads.map(torch.no_grad()(function), parts), told)
         finally:
             torch.set_num_threads(n_threads)
+
+
+def _joined(parts: Iterable[Tensor], told: Callable[[int], None] | None) -> Tensor:
+    """One after another, ``told`` of how many."""
+    found = []
+    for part in parts:
+        found.append(part)
+        if told:
+            told(len(part))
+    return torch.cat(found)

@@ -1,6 +1,6 @@
 """``siamese-vae``, the default, and ``siamese``: embeddings that agree between two views of one image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -104,9 +104,9 @@ class Siamese(nn.Module):
         enlarged = {"enlarged": n_images <= ENLARGED} if asked else {}
         return enlarged if "ignore" in given else enlarged | {"ignore": list(differences(pixels))}
 
-    def prepare(self, images: Tensor, each: int = 0) -> Tensor | None:
+    def prepare(self, images: Tensor, each: int = 0, told: Callable[[int, int], None] | None = None) -> Tensor | None:
         """Finds the sight of a sample of the folder, uint8 (m, 3, s, s); what it sees of so many ``each`` time."""
-        return self.sight.prepare(images, each)
+        return self.sight.prepare(images, each, told)
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (b, 3, s, s) in [0, 1] to μ(x) and log Σ(x), (b, latent) each."""

@@ -13,7 +13,7 @@ Colours tell fruit apart, and garments not at all: the palette counts by whether
 the two descriptors of colours have colours in common, and for more beside motifs than without.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from math import prod
 
@@ -138,11 +138,12 @@ class Sight(nn.Module):
         return result
 
     @torch.no_grad()
-    def prepare(self, images: Tensor, each: int = 0) -> Tensor | None:
+    def prepare(self, images: Tensor, each: int = 0, told: Callable[[int, int], None] | None = None) -> Tensor | None:
         """Finds the map from a sample (m, 3, s, s), uint8 or floats; what m images do not span stays zero.
 
         Asked to look at so many of them ``each`` time, it gives what it sees of all of them: to the last bit what
         `forward` would, which then need not look again; that holds what describes them, 37 KB each, in memory.
+        ``told`` hears how many of how many have been described, views among them.
         """
         few = len(images) < FEWEST
         self.built_alike.fill_(OF_FEW if few and self.starter else UNTOLD)
@@ -153,7 +154,9 @@ class Sight(nn.Module):
             assert isinstance(motifs, Motifs)
             times = OF_MOTIFS[name]
             motifs.prepare(images, partial(self._maps, times=times), FEW if times == 1 else FEWER)
-        described = self._describe(images)  # (m, n)
+        viewed, twice = _viewed(len(images)), 2 if self.motifs else 1
+        done = _counted(told, len(images) + len(viewed) * twice)
+        described = self._describe(images, done)  # (m, n)
         coloured = "palette" in self.parts and float(_saturated(described[:, -prod(PALETTE) :])) >= COLOURLESS
         self.mean.copy_(described.mean(0))
         described -= self.mean
@@ -161,7 +164,7 @@ class Sight(nn.Module):
         points = described @ reduction
         centred = described if each else None
         del described  # unless all of it is wanted: the largest of all that is in memory here
-        changes = self._changes(images, points, reduction)
+        changes = self._changes(images, points, reduction, viewed, done)
         outline = reduction[:, : min(OUTLINE, most_directions(len(images)))]  # fine gradients come first
         weights = self._weights(points, changes, coloured)
         counts = weights > 0
@@ -225,26 +228,26 @@ class Sight(nn.Module):
         least, most = bounds
         return ((alike / judged.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
 
-    def _changes(self, images: Tensor, points: Tensor, reduction: Tensor) -> Tensor:
-        """How points (m, k) of some of the images change from one view to another, (v, k).
+    def _changes(
+        self, images: Tensor, points: Tensor, reduction: Tensor, viewed: Tensor, done: Callable[[int], None] | None
+    ) -> Tensor:
+        """How points (m, k) of the images ``viewed`` (v,) change from one view to another, (v, k).
 
         From the image to a view, but for motifs from one view to another: views are a little blurred, and were the
         one of the two sharp, it would seem that detail is what views differ by, which motifs live on.
         """
-        chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:VIEWED]
-        chosen = chosen.repeat(min(MOST_VIEWS, -(-VIEWS // len(chosen))))
         own, changes = self._columns(OF_MOTIFS, len(points)), []
-        for some in torch.split(chosen, SOME):
-            first, before = self._viewed(images[some]) @ reduction, points[some]
+        for some in torch.split(viewed, SOME):
+            first, before = self._seen_anew(images[some], done) @ reduction, points[some]
             if own.any():
-                before = torch.where(own, self._viewed(images[some]) @ reduction, before)
+                before = torch.where(own, self._seen_anew(images[some], done) @ reduction, before)
             changes.append(first - before)
         return torch.cat(changes)
 
-    def _viewed(self, images: Tensor) -> Tensor:
+    def _seen_anew(self, images: Tensor, done: Callable[[int], None] | None) -> Tensor:
         """The descriptors, centred, of a view of each image, (b, n)."""
         views = torch.cat([view(in_unit(few), self.ignore) for few in torch.split(images, FEW)])
-        return self._describe(views) - self.mean
+        return self._describe(views, done) - self.mean
 
     def _lengths(self) -> list[int]:
         lengths = {
@@ -265,9 +268,9 @@ class Sight(nn.Module):
         of_parts = zip(self.parts.values(), self._lengths(), strict=True)
         return [min(most, length, n_images) for (most, _), length in of_parts]
 
-    def _describe(self, images: Tensor) -> Tensor:
-        """Images (b, 3, s, s) to their descriptors side by side, (b, n)."""
-        return in_parallel(self._describe_few, images, FEW)
+    def _describe(self, images: Tensor, done: Callable[[int], None] | None = None) -> Tensor:
+        """Images (b, 3, s, s) to their descriptors side by side, (b, n); ``done`` hears of how many, as they end."""
+        return in_parallel(self._describe_few, images, FEW, done)
 
     def _describe_few(self, few: Tensor) -> Tensor:
         few, mirrored = in_unit(few), "flip" in self.ignore
@@ -308,6 +311,26 @@ class Sight(nn.Module):
             blocks.append(directions * varies * weight / (size + 1e-12))
         joined: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
         return joined
+
+
+def _counted(told: Callable[[int, int], None] | None, total: int) -> Callable[[int], None] | None:
+    """What hears of how many more are done, and tells of how many there are so far."""
+    if told is None:
+        return None
+    so_far = 0
+
+    def done(more: int) -> None:
+        nonlocal so_far
+        so_far += more
+        told(so_far, total)
+
+    return done
+
+
+def _viewed(n_images: int) -> Tensor:
+    """Which of so many images views are made of, (v,), each as often as there are to be views of it."""
+    chosen = torch.randperm(n_images, generator=torch.Generator().manual_seed(0))[:VIEWED]
+    return chosen.repeat(min(MOST_VIEWS, -(-VIEWS // len(chosen))))
 
 
 def most_directions(n_images: int) -> int:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ def train(
 
     ``pixels`` is anything that an int array indexes to uint8 (m, size, size, 3). ``epochs`` (default: from the number
     of images) says how often each image is seen; more is better up to a plateau, and takes proportionally longer.
-    ``minutes`` ends the training early, by the clock: the result then depends on the machine's speed. ``settings`` are
-    keyword arguments of the model, ``dim`` among them. With a ``checkpoint`` folder the state is kept there about
+    ``minutes`` ends the training early, by the clock: the result then depends on the machine's speed. What a model has
+    to know of the folder before its first step counts, but is not cut short, and one step is always made. ``settings``
+    are keyword arguments of the model, ``dim`` among them. With a ``checkpoint`` folder the state is kept there about
     every half minute, and a training that was interrupted goes on to the very same result.
     """
     target, settings = pick_device(device), complete(name, settings or {})
@@ -147,7 +149,7 @@ class Run:
     ) -> None:
         self.trained, self.pixels, self.slots = trained, pixels, slots
         self.n_steps, self.seed, self.limit = n_steps, seed, limit
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.prepared = 0, 0.0, 0.0  # the seconds of the steps, and before the first
         self.history: dict[str, list[float]] = {}
         self.kept: dict[int, torch.Tensor] = {}
         self.batch = min(trained.batch, len(slots))
@@ -161,11 +163,13 @@ class Run:
 
     def go(self, checkpoint: Checkpoint | None, progress: Progress | None) -> None:
         """Trains from where it stands to the end."""
+        start = time.monotonic()
         if not (checkpoint and checkpoint.restore(self)) and hasattr(self.trained.network, "prepare"):
             if progress:
                 progress("train", 0, self.n_steps)
-            self._prepare()
+            self._prepare(progress)
         self._look(progress)
+        self.prepared += time.monotonic() - start
         self.trained.network.train()
         try:
             for rows in self._batches():
@@ -177,18 +181,28 @@ class Run:
         self.trained.history = self.history
         self.trained.facts |= {
             "steps": self.step,
-            "seconds": round(self.seconds, 1),
+            "seconds": round(self.prepared + self.seconds, 1),
+            "prepared": round(self.prepared, 1),
             "capped": self.step < self.n_steps,
         }
 
-    def _prepare(self) -> None:
+    @property
+    def left(self) -> float:
+        """Seconds that the steps may take."""
+        return max(1e-9, self.limit - self.prepared)
+
+    def _prepare(self, progress: Progress | None) -> None:
         """On the processor, whatever trains afterwards: not every device has the decompositions that this takes."""
         network: Any = self.trained.network.to("cpu")
-        each = 3 * self.trained.size**2 * (1 if getattr(network, "few_by_few", False) else 4)  # bytes
+        few_by_few = getattr(network, "few_by_few", False)
+        each = 3 * self.trained.size**2 * (1 if few_by_few else 4)  # bytes
         slots = _sample(self.slots, self.seed, min(PREPARED, PREPARED_BYTES // each))
         images = torch.as_tensor(self.pixels[slots]).cpu().permute(0, 3, 1, 2)
-        if self._looks and len(slots) == len(self.slots) and self.trained.device.type == "cpu":
-            self._keep(network.prepare(images, TOGETHER))
+        if few_by_few:
+            all_of_them = self._looks and len(slots) == len(self.slots) and self.trained.device.type == "cpu"
+            known = network.prepare(images, TOGETHER * all_of_them, partial(progress, "prepare") if progress else None)
+            if known is not None:
+                self._keep(known)
         else:
             network.prepare(images)
         network.to(self.trained.device)
@@ -238,7 +252,7 @@ class Run:
         size = self.batch
         per_epoch = max(1, len(self.slots) // size)
         order, drawn_for = np.empty(0, np.int64), -1
-        while self.step < self.n_steps and self.seconds < self.limit:
+        while self.step < self.n_steps and (not self.step or self.seconds < self.left):
             epoch, place = divmod(self.step, per_epoch)
             if epoch != drawn_for:
                 order, drawn_for = np.random.default_rng([self.seed, 0, epoch]).permutation(self.slots), epoch
@@ -248,7 +262,7 @@ class Run:
     def _advance(self, rows: np.ndarray, progress: Progress | None) -> None:
         start = time.monotonic()
         torch.manual_seed(hash((self.seed, self.step)) & 0x7FFFFFFF)
-        done = max(self.step / self.n_steps, self.seconds / self.limit)
+        done = max(self.step / self.n_steps, self.seconds / self.left)
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * _rate(done, self.n_steps)
         images = to_floats(self.pixels[rows], self.trained.device)

@@ -88,7 +88,7 @@ def compare(
         What to score against, as in ``Library.evaluate``; used for scoring only. Where the sub-folders give fewer than
         two labels, or with None, the scores are those that need no labels.
     minutes : float, optional
-        Each model's training ends after so long. Default: each trains as long as `build` would.
+        Each model's training ends after so long, as in `build`. Default: each trains as long as `build` would.
     output : path, optional
         The folder for the libraries, by default ``NAME.compare`` in the working directory. They are kept; called
         again, what is built is not built again.

@@ -369,11 +369,13 @@ class Editing:
                 raise SettingError(f"rows must be one or more of 0 to {len(state.clusters) - 1}")
             return moved(state, chosen, cluster, name)
 
-        return self._edit(f"moved {len(chosen)} images", go)
+        return self._edit(f"moved {len(chosen)} image{'s' * (len(chosen) != 1)}", go)
 
     def release(self, clusters: Sequence[int]) -> Editing:
         """Lets the next clustering sort these clusters anew, which were kept because they had been edited."""
-        return self._edit(f"released {len(clusters)} clusters", lambda state: released(state, clusters))
+        return self._edit(
+            f"released {len(clusters)} cluster{'s' * (len(clusters) != 1)}", lambda state: released(state, clusters)
+        )
 
     def undo(self) -> str:
         """Takes the last edit since the images were clustered back, and says what it was; SettingError without one."""

@@ -18,7 +18,7 @@ from lookalike.pipeline.finding import Query, several
 from lookalike.pipeline.labels import label_codes
 from lookalike.pipeline.layouts import LAYOUTS, keep_layout, kept_layout
 from lookalike.pipeline.likeness import Likeness
-from lookalike.pipeline.scoring import cluster_scores, found_neighbors, search_scores
+from lookalike.pipeline.scoring import cluster_scores, found_neighbors, scores_by_label, search_scores
 from lookalike.pipeline.settings import SPACES, Settings
 from lookalike.pipeline.stages import Progress, Stages
 from lookalike.pipeline.updating import Changes, update
@@ -129,6 +129,18 @@ class Library(Likeness, Editing):
             **cluster_scores(clusters, codes),
             **search_scores(found_neighbors(self), self.embeddings, codes, progress),
         }
+
+    def evaluate_labels(self, labels: str | Path = "folders") -> pd.DataFrame:
+        """How well each label does, best first: label, images, precision_at_10, cluster, share_in_cluster,
+        share_of_cluster.
+
+        ``precision_at_10`` is the share of ten nearest with the label, NaN where no other image has a label;
+        ``cluster`` the one that holds most of its images, −1 where none does, ``share_in_cluster`` of them, and
+        ``share_of_cluster`` what part of that cluster they are. The mean over labels weighs rare ones as much as
+        frequent ones. ``labels`` and errors as in `evaluate`.
+        """
+        codes, classes = label_codes(labels, self._rows["file_name"])
+        return scores_by_label(found_neighbors(self), self.clusters, codes, classes)
 
     def reconstruct(self, query: Query | Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
         """Pictures as the model sees them, and what it makes of them: uint8 (m, size, size, 3) each."""

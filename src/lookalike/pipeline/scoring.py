@@ -9,12 +9,16 @@ from lookalike import metrics
 from lookalike.search import ranked
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lookalike.pipeline.library import Library
 
 LABELLED = ("precision_at_10", "knn_accuracy", "map", "acc", "nmi", "ari")
 """The scores of a comparison where there are labels."""
 UNLABELLED = ("view_agreement", "silhouette")
 """Those of one without."""
+BY_LABEL = ["label", "images", "precision_at_10", "cluster", "share_in_cluster", "share_of_cluster"]
+"""The scores of each label."""
 NEAREST = 10
 """How far down the list of an image's nearest the scores look."""
 LISTED = 51
@@ -62,6 +66,29 @@ def search_scores(
         "knn_accuracy_10": metrics.knn_accuracy(neighbors, codes, k),
         "map": metrics.mean_average_precision(embeddings, codes, n_queries=queries, progress=progress),
     }
+
+
+def scores_by_label(
+    nearest: np.ndarray, clusters: np.ndarray, codes: np.ndarray, classes: np.ndarray
+) -> "pd.DataFrame":
+    """How well each label does, best first, by ``nearest`` (n, k), clusters and label numbers (n,), and what they mean.
+
+    Columns: label, images, precision_at_10 (NaN where it is the only label), cluster that holds most of its images, −1
+    for none, share of them that it holds, and which share of that cluster they are.
+    """
+    import pandas as pd
+
+    neighbors = np.asarray(nearest)[:, :LISTED]
+    found = metrics.precision_by_label(neighbors, codes, min(NEAREST, neighbors.shape[1] - 1))
+    rows = []
+    for code, label in enumerate(classes):
+        of_it = clusters[codes == code]
+        numbers, counts = np.unique(of_it[of_it >= 0], return_counts=True)
+        cluster, held = (int(numbers[counts.argmax()]), int(counts.max())) if len(numbers) else (-1, 0)
+        share, among = held / len(of_it), held / max(1, int((clusters == cluster).sum()))
+        rows.append([label, len(of_it), found.get(code, np.nan), cluster, share, among])
+    table = pd.DataFrame(rows, columns=BY_LABEL)
+    return table.sort_values(["precision_at_10", "label"], ascending=[False, True], ignore_index=True)
 
 
 def view_agreement(library: "Library", *, ignore: Sequence[str] | None = None, seed: int = 0) -> float:

@@ -23,7 +23,8 @@ class Settings:
     model_settings: keyword arguments of the model, such as ``{"dim": 128, "beta": 4.0}``; forgotten with another model.
     fit: how an oblong picture becomes a square: ``squash``, ``pad`` or ``crop``.
     epochs: how often the training sees each image; None decides by the number of images. More is better, and slower.
-    minutes: ends the training by the clock; the library then depends on the machine's speed.
+    minutes: ends the training by the clock; the library then depends on the machine's speed. What the model has to
+        know of the folder before its first step counts, but is not cut short.
     average: whether the embeddings that are searched and exported are averaged with those around them, which finds more
         that is alike (`search.averaged`); without, they are what the model makes of each image alone. Clusters, map
         and duplicates are made from the latter either way.

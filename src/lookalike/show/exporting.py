@@ -68,6 +68,9 @@ def export(
     if how not in HOWS:
         raise SettingError(f"how={how!r} is unknown; expected {' or '.join(HOWS)}: pictures are never moved")
     if to is None:
+        if not Path(path).suffix:
+            pictures = f"to={TARGETS[0]!r} (--to {TARGETS[0]}) for pictures by cluster"
+            raise SettingError(f"{path} has no ending; expected {', '.join(TABLES)} for a table, or {pictures}")
         return _write_table(library, destination(library, path, TABLES))
     target = destination(library, path)
     if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
