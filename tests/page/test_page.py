@@ -104,6 +104,12 @@ def test_clusters_are_merged_split_and_sorted_anew(visit, library):
         np.testing.assert_array_equal(now.clusters == number, kept.clusters == number)
     page.get_by_role("button", name="Show the evidence").click()
     page.locator(".curve circle").first.wait_for()
+    slider, point = page.locator("#k").bounding_box(), page.locator(".curve circle").last
+    number, at = int(point.text_content().split(":")[0]), point.bounding_box()
+    most, thumb = int(page.locator("#k").get_attribute("max")), 16
+    there = slider["x"] + thumb / 2 + (number - 1) / (most - 1) * (slider["width"] - thumb)
+    assert number > 3
+    assert abs(at["x"] + at["width"] / 2 - there) < 6  # the curve lies below its own numbers of the slider
 
 
 def test_a_picture_from_elsewhere_finds_its_like(visit, library, folder, tmp_path):
@@ -172,6 +178,20 @@ def test_clicking_an_image_shows_its_matches_and_a_region_narrows_them(visit, li
     )
     page.keyboard.press("ArrowRight")
     wait(page, f"document.querySelector('aside.right').getAttribute('aria-label') !== {json.dumps(name)}")
+
+
+def test_a_clicked_image_is_not_covered_by_the_panel_that_opens(visit, wait):
+    page = visit()
+    settle(page, wait)
+    left = page.locator(".panel.left").bounding_box()
+    edge = left["x"] + left["width"]
+    places = {row: place(page, row) for row in range(page.evaluate(f"{SCENE}.layout.x.length"))}
+    row = min((row for row, (x, y) in places.items() if x > edge + 5 and 100 < y < 700), key=lambda row: places[row][0])
+    page.mouse.click(*places[row])
+    page.locator("aside.right .thumb").first.wait_for()
+    settle(page, wait)
+    right = page.locator("aside.right").bounding_box()
+    assert edge < place(page, row)[0] < right["x"]
 
 
 def test_a_walk_between_two_images(visit, wait):

@@ -44,6 +44,7 @@ export function MapView({ insets }: { insets: Insets }) {
     if (whole && !app.query.value) fit(scene.current!, 250);
     const query = app.query.value;
     if (query?.kind === "image" && insets.bottom > bottom && innerWidth < 900) fly(scene.current!, [query.row], true);
+    else if (query?.kind === "image") uncover(scene.current!, query.row);
     scene.current!.ask();
   }, [insets.left, insets.right, insets.top, insets.bottom]);
 
@@ -171,6 +172,15 @@ function fly(scene: Scene, rows: number[], close: boolean) {
     camera.glide(camera.around(layout.x[middle], layout.y[middle], scale), scene.still ? 0 : 600);
   }
   scene.ask();
+}
+/** Moves as little as brings an image out from under what covers the edges. */
+function uncover(scene: Scene, row: number) {
+  const { camera, layout } = scene, { insets, scale } = camera, rim = 64;
+  if (!layout) return;
+  const [left, top] = camera.toScreen(layout.x[row], layout.y[row]);
+  const right = Math.max(insets.left + rim, Math.min(left, camera.width - insets.right - rim)) - left;
+  const down = Math.max(insets.top + rim, Math.min(top, camera.height - insets.bottom - rim)) - top;
+  if (right || down) camera.glide({ scale, x: camera.x - right / scale, y: camera.y + down / scale }, scene.still ? 0 : 250);
 }
 /** The one that is nearest to all others: where most of them are, rather than between them. */
 function medoid(rows: number[], x: Float32Array, y: Float32Array): number {

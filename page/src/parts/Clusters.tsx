@@ -77,30 +77,31 @@ function upward(event: Event) {
 function Number() {
   const all = app.clusters.value!, wanted = useSignal<number | null>(null), n = all.clusters.length, curve = app.curve.value;
   const again = (k: number | "auto") => { wanted.value = null; return app.edit(texts.clusteringAgain, (version) => api.cluster(k, version)); };
-  const most = Math.max(30, ...(curve?.k ?? []), n), kept = all.clusters.filter((entry) => entry.kept).length;
+  const most = Math.min(Math.max(30, ...(curve?.k ?? []), n), app.points.value!.n), kept = all.clusters.filter((entry) => entry.kept).length;
   const evidence = async () => { const found = await app.during(texts.modularity, api.modularity); if (found) app.curve.value = found; };
   return (
     <section class="number">
       <div class="row"><label for="k">{texts.howMany}</label><output for="k">{wanted.value ?? n}</output>
         {!isReport && <button class="small quiet" onClick={() => again("auto")}>{texts.automatic}</button>}</div>
-      {!isReport && <input id="k" type="range" min={1} max={Math.min(most, app.points.value!.n)} value={wanted.value ?? n} onInput={(event) => (wanted.value = +event.currentTarget.value)} onChange={(event) => again(+event.currentTarget.value)} />}
-      {curve && curve.k.length > 1 ? <Modularity k={wanted.value ?? n} onPick={isReport ? undefined : again} /> : !isReport && <button class="small quiet" onClick={evidence}>{texts.evidence}</button>}
+      {!isReport && <input id="k" type="range" min={1} max={most} value={wanted.value ?? n} onInput={(event) => (wanted.value = +event.currentTarget.value)} onChange={(event) => again(+event.currentTarget.value)} />}
+      {curve && curve.k.length > 1 ? <Modularity k={wanted.value ?? n} most={most} onPick={isReport ? undefined : again} /> : !isReport && <button class="small quiet" onClick={evidence}>{texts.evidence}</button>}
       {kept > 0 && !isReport && <p class="faint">{texts.keptHelp(kept)}</p>}
     </section>
   );
 }
 
-function Modularity({ k, onPick }: { k: number; onPick?: (k: number) => void }) {
+/** Over the numbers that the slider has, so that one can be read against the other. */
+function Modularity({ k, most, onPick }: { k: number; most: number; onPick?: (k: number) => void }) {
   const { k: numbers, modularity } = app.curve.value!, width = 280, height = 64, rim = 8;
   const [first, last] = [numbers[0], numbers.at(-1)!], low = Math.min(...modularity), high = Math.max(...modularity);
-  const x = (at: number) => rim + ((at - first) / Math.max(last - first, 1)) * (width - 2 * rim), y = (value: number) => height - 14 - ((value - low) / Math.max(high - low, 1e-9)) * (height - 24);
+  const x = (at: number) => rim + ((at - 1) / Math.max(most - 1, 1)) * (width - 2 * rim), y = (value: number) => height - 14 - ((value - low) / Math.max(high - low, 1e-9)) * (height - 24);
   return (
     <figure class="curve">
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${texts.modularity}: ${numbers.map((at, n) => `${at}: ${modularity[n].toFixed(2)}`).join(", ")}`}>
         {k >= first && k <= last && <line class="here" x1={x(k)} x2={x(k)} y1={4} y2={height - 12} />}
         <polyline points={numbers.map((at, n) => `${x(at)},${y(modularity[n])}`).join(" ")} />
         {numbers.map((at, n) => <circle key={at} cx={x(at)} cy={y(modularity[n])} r={at === k ? 4.5 : 2.5} onClick={onPick && (() => onPick(at))}><title>{`${at}: ${modularity[n].toFixed(3)}`}</title></circle>)}
-        <text x={rim} y={height - 1}>{first}</text><text x={width - rim} y={height - 1} text-anchor="end">{last}</text>
+        <text x={x(first)} y={height - 1} text-anchor="middle">{first}</text><text x={x(last)} y={height - 1} text-anchor="middle">{last}</text>
       </svg>
       <figcaption title={onPick ? `${texts.modularityHelp} ${texts.modularityPick}` : texts.modularityHelp}>{texts.modularity}</figcaption>
     </figure>
