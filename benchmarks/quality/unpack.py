@@ -38,9 +38,11 @@ PHOTOS = {
 KINDS_AT = {"fruit": 3, "steel": -1}
 """Which part of the path is the label where it is another: a kind of fruit, not its variety; the file's name without
 its number."""
-LEFT_OUT = ("aug_", "BACKGROUND_Google", "Faces_easy")
-"""How names of files and folders begin that are left out: turned copies that somebody added to the flowers, what is of
-no kind, and the faces of Caltech-101 once more, cut out."""
+ALTERED = "aug_"
+"""How the names of turned copies begin, which somebody added to the flowers; they are left out."""
+LEFT_OUT = {"BACKGROUND_Google", "Faces_easy", "accordion", "airplanes", "anchor", "ant"}
+"""Folders of Caltech-101 that are: what is of no kind, the faces once more, cut out, and four kinds of which that copy
+has the edges only."""
 
 
 def main() -> None:
@@ -78,7 +80,7 @@ def merged(folder: Path, pattern: str, out: Path, kind_at: int) -> None:
     """Picture files, those of ``train`` and of ``test`` in one folder for each label."""
     for path in folder.glob(pattern):
         parts = list(path.relative_to(folder).parts)
-        if any(part.startswith(LEFT_OUT) for part in parts):
+        if path.name.startswith(ALTERED) or LEFT_OUT.intersection(parts):
             continue
         label = path.stem.rstrip("0123456789").rstrip("_") if kind_at == -1 else parts.pop(kind_at)
         (out / label).mkdir(parents=True, exist_ok=True)

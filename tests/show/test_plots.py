@@ -8,6 +8,7 @@ from lookalike.images import decode
 from lookalike.show import draw_comparison, draw_map
 from lookalike.show.palette import CLUSTER_COLOURS, NO_CLUSTER, PAPER, colour, rgb
 from lookalike.show.placing import FEW, by_typicality, cell_side, fitted, mosaic
+from lookalike.show.plots import square_map, trimmed
 from lookalike.show.sheet import resized
 
 
@@ -17,15 +18,23 @@ def linear(colours):
 
 
 @pytest.fixture(scope="module")
-def map_png(library, tmp_path_factory):
-    path = tmp_path_factory.mktemp("map") / "map.png"
-    assert draw_map(library, path, size=600) == path
-    return decode(path.read_bytes())
+def map_png(library):
+    return square_map(library, 600)
 
 
-def test_the_map_has_the_size_asked_for_and_is_not_blank(map_png):
-    assert map_png.shape == (600, 600, 3)
-    assert 0.05 < (map_png != PAPER).any(-1).mean() < 0.9
+def test_the_map_has_no_empty_paper_around_it(library, map_png, tmp_path):
+    assert draw_map(library, tmp_path / "map.png", size=600) == tmp_path / "map.png"
+    drawn = decode((tmp_path / "map.png").read_bytes())
+    inked = (map_png != PAPER).any(-1)
+    (top, bottom), (left, right) = (np.flatnonzero(inked.any(axis))[[0, -1]] for axis in (1, 0))
+    assert max(drawn.shape[:2]) <= 600
+    np.testing.assert_array_equal(drawn, map_png[max(0, top - 18) : bottom + 19, max(0, left - 18) : right + 19])
+    assert 0.05 < (drawn != PAPER).any(-1).mean() < 0.9
+
+
+def test_a_map_of_bare_paper_stays():
+    paper = np.full((20, 30, 3), PAPER, np.uint8)
+    np.testing.assert_array_equal(trimmed(paper, 2), paper)
 
 
 def test_thumbnails_lie_at_their_places_in_frames_of_their_cluster(library, map_png):

@@ -58,6 +58,7 @@ def draw_approaches(comparison: Comparison, path: str | Path) -> Path:
 
 def _draw_panel(sheet: Sheet, corner: np.ndarray, model: str, told: str) -> None:
     left, top = int(corner[0]) + 20, int(corner[1]) + 62
+    sheet.frame(int(corner[0]), int(corner[1]) + HEAD, PANEL, PANEL)
     shown = model if len(model) <= LONGEST else f"…{model[1 - LONGEST :]}"
     sheet.text(shown, left, top, size=30, weight="bold")
     sheet.text(told, left, top + 32, size=20, colour=FAINT_INK)

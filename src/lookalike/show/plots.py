@@ -10,7 +10,7 @@ from lookalike.errors import SettingError
 from lookalike.images import write_image
 from lookalike.pipeline import Library
 from lookalike.show.destination import destination
-from lookalike.show.palette import FAINT_INK, colour, rgb
+from lookalike.show.palette import FAINT_INK, PAPER, colour, rgb
 from lookalike.show.placing import Mosaic, by_typicality, fitted, mosaic
 from lookalike.show.sheet import Sheet, resized
 
@@ -24,8 +24,8 @@ def draw_map(library: Library, path: str | Path, *, size: int = 2000) -> Path:
     """Draws the map with thumbnails, framed in the colours of their clusters: PNG, JPEG or WebP by the ending.
 
     Where more images lie than there is room for, the ones most typical of their clusters are shown; the others are
-    dots beneath. The names of the clusters lie at their centres. ``size`` is the side in pixels, at least 200; a
-    larger map shows larger thumbnails. 50,000 images take seconds.
+    dots beneath. The names of the clusters lie at their centres. ``size`` is the longest that a side may be, in pixels,
+    at least 200; a larger map shows larger thumbnails. 50,000 images take seconds.
 
     Raises
     ------
@@ -42,7 +42,22 @@ def draw_map(library: Library, path: str | Path, *, size: int = 2000) -> Path:
 
 
 def map_pixels(library: Library, size: int) -> np.ndarray:
-    """The map as `draw_map` draws it: uint8 (size, size, 3)."""
+    """The map as `draw_map` draws it: uint8 (height, width, 3), ``size`` at most, without empty paper around it."""
+    return trimmed(square_map(library, size), round(size * 0.03))
+
+
+def trimmed(pixels: np.ndarray, rim: int) -> np.ndarray:
+    """What of pixels (h, w, 3) is not paper, with a rim of at most so many around it."""
+    spans = []
+    for axis in (1, 0):
+        inked = np.flatnonzero((pixels != np.array(PAPER, np.uint8)).any(axis=(axis, 2)))
+        first, last = (inked[0], inked[-1]) if len(inked) else (0, pixels.shape[1 - axis] - 1)
+        spans.append(slice(max(0, first - rim), last + 1 + rim))
+    return pixels[tuple(spans)]
+
+
+def square_map(library: Library, size: int) -> np.ndarray:
+    """The map with the paper around it: uint8 (size, size, 3)."""
     sheet = Sheet(size, size)
     places = fitted(np.array(library.layout), size, margin=round(size * 0.055), stretch=1.4)
     shown = mosaic(places, by_typicality(library), size)
@@ -136,6 +151,7 @@ def _side_by_side(layouts: dict[str, np.ndarray], rows: dict[str, tuple[np.ndarr
             beside = left + 36 + sheet.width_of(title, 30, "bold")
             sheet.text(f"colours are {coloured_by}", beside, top + 62, size=20, colour=FAINT_INK)
             diameter = float(np.clip(150 / len(layout) ** 0.5, 2.5, 10))
+            sheet.frame(left, top + head, panel, panel)
             places = fitted(layout, panel, margin=20) + np.array([left, top + head])
             sheet.dots(places, [colour(int(number)) for number in numbers], diameter, opacity=0.8)
         write_legend(sheet, names, sheet.width - legend, top + head + 20)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.show.palette import INK, PAPER, RGB
+from lookalike.show.palette import FAINT_INK, INK, PAPER, RGB
 
 _SCRIPTS = (
     "Noto Sans CJK JP",
@@ -48,6 +48,13 @@ class Sheet:
         area = (diameter * 0.72) ** 2
         across, down = np.asarray(xy, float).T
         self._axes.scatter(across, down, s=area, c=list(colours), alpha=opacity, linewidths=0)
+
+    def frame(self, x: int, y: int, width: int, height: int) -> None:
+        """A faint line around a part of the sheet, its upper left corner at x, y."""
+        from matplotlib.patches import Rectangle
+
+        faint = (*_fraction(FAINT_INK), 0.35)
+        self._axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=faint, linewidth=0.8))
 
     def place(self, pixels: np.ndarray, x: int, y: int, frame: RGB | None = None, thickness: int = 2) -> None:
         """A picture, uint8 (h, w, 3), its upper left corner at x, y; a frame lies around it, outside."""
