@@ -197,8 +197,8 @@ def test_every_setting_changes_the_result(images, change):
     [
         ({"model": "resnet"}, "model='resnet' is unknown"),
         ({"model": "talk", "model_settings": None, "n_components": 64}, "16x16 = 256 numbers, not 64"),
-        ({"n_components": 0}, "dim=0"),
-        ({"n_components": 2.5}, r"dim=2\.5"),
+        ({"n_components": 0}, "n_components=0 must be a whole number from 1 up"),
+        ({"n_components": 2.5}, r"n_components=2\.5 must be a whole number"),
         ({"epochs": -1}, "epochs=-1"),
         ({"minutes": 0}, "minutes=0"),
         ({"device": "tpu"}, "device='tpu'"),

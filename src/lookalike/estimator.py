@@ -172,6 +172,8 @@ class ImageEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if "dim" in given:
             raise SettingError("model_settings holds 'dim'; give it as n_components instead")
         dim = int(self.n_components) if isinstance(self.n_components, np.integer) else self.n_components
+        if not isinstance(dim, int) or dim < 1:
+            raise SettingError(f"n_components={dim} must be a whole number from 1 up")
         size = image_size(self.model, len(raw), lambda: typical_side(raw))
         return {"size": size, **given, "dim": dim}
 
