@@ -337,7 +337,8 @@ def test_that_views_are_blurred_is_nothing_that_motifs_differ_by(monkeypatch):
     monkeypatch.setattr(sight_module, "view", lambda images, _: functional.avg_pool2d(images, 3, 1, 1))
     length = sum(sight._ranks(len(pictures)))
     points, reduction = torch.zeros(len(pictures), length), torch.rand(len(sight.mean), length)
-    changes, own = sight._changes(pictures, points, reduction), sight._columns(OF_MOTIFS, len(pictures))
+    changes = sight._changes(pictures, points, reduction, torch.arange(len(pictures)), None)
+    own = sight._columns(OF_MOTIFS, len(pictures))
     assert not changes[:, own].any()
     assert changes[:, ~own].any(0).all()
 
