@@ -208,7 +208,7 @@ def test_clusters_are_listed_and_edited(own, own_library):
     assert len(again) == 6
     assert again["two"] == 2
     assert own.post("/api/clusters/release", json={"clusters": [names["two"]["cluster"]]}).status_code == 200
-    assert own.post("/api/clusters/undo", json={}).json()["did"] == "released 1 cluster"
+    assert own.post("/api/clusters/undo", json={}).json()["did"] == f"released {names['two']['cluster']}"
     assert own.post("/api/clusters/undo").status_code == 409
     assert own.patch("/api/clusters/77", json={"name": "x"}).status_code == 409
 

@@ -373,9 +373,7 @@ class Editing:
 
     def release(self, clusters: Sequence[int]) -> Editing:
         """Lets the next clustering sort these clusters anew, which were kept because they had been edited."""
-        return self._edit(
-            f"released {len(clusters)} cluster{'s' * (len(clusters) != 1)}", lambda state: released(state, clusters)
-        )
+        return self._edit(f"released {' and '.join(map(str, clusters))}", lambda state: released(state, clusters))
 
     def undo(self) -> str:
         """Takes the last edit since the images were clustered back, and says what it was; SettingError without one."""
