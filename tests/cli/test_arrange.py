@@ -102,6 +102,8 @@ def test_more_clusters_than_images_are_not_blamed_on_edits(run, own_library):
 def test_a_cluster_is_renamed_by_its_number_or_its_name(run, own_library):
     run("cluster", own_library, "--rename", 0, "shoes")
     assert run("cluster", own_library, "--rename", "shoes", "boots").out.startswith("renamed cluster 0 to 'boots'")
+    run("cluster", own_library, "--rename", "boots", "1")
+    assert run("cluster", own_library, "--rename", 1, "hats").out.startswith("renamed cluster 1 to 'hats'")
     ended = run("cluster", own_library, "--rename", "shoes", "x")
     assert (ended.code, "'shoes' is neither the number nor the name of a cluster" in ended.err) == (2, True)
 

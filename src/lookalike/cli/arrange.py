@@ -126,11 +126,13 @@ def _edit(
 
 
 def _numbered(library: "lookalike.Library", cluster: str) -> int:
-    """The number of a cluster that was given by its number or by its name."""
+    """The number of a cluster that was given by its number or by its name; digits are always a number."""
+    if cluster.isdecimal():
+        return int(cluster)
     by_name = {name: number for number, name in library.cluster_names.items()}
-    if cluster not in by_name and not cluster.isdecimal():
+    if cluster not in by_name:
         raise typer.BadParameter(f"{cluster!r} is neither the number nor the name of a cluster.", param_hint="--rename")
-    return by_name[cluster] if cluster in by_name else int(cluster)
+    return by_name[cluster]
 
 
 def _clusters(library: "lookalike.Library") -> dict[str, Any]:
