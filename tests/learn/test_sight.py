@@ -263,6 +263,7 @@ def told_by_colour(pictures, **settings):
 def test_colours_count_more_where_neighbours_without_them_have_them_in_common(starter, monkeypatch, as_of_many):
     def far(by_kind, heavier):
         monkeypatch.setattr(sight_module, "HEAVIER", heavier)
+        monkeypatch.setattr(sight_module, "BESIDE_EDGES", 2 if heavier == HEAVIER else heavier)
         return told_by_colour(painted(200, torch.Generator().manual_seed(0), by_kind=by_kind), starter=starter)
 
     assert far(True, 7) > 1.05 * far(True, 1)

@@ -22,7 +22,10 @@ from lookalike.learn.measures import (
     CLIP,
     COLOUR_CELLS,
     CONVOLUTIONS,
-    DIRECTIONS,
+    DENSE,
+    DENSE_BINS,
+    DENSE_COLOURS,
+    DIM,
     FAINT,
     FLOOR,
     GRIDS,
@@ -30,14 +33,17 @@ from lookalike.learn.measures import (
     LEVELS,
     OF_MOTIFS,
     ORIENTATIONS,
+    PALE,
     PALETTE,
     SEEN,
     SIDE,
     SOFT,
     STARTER_CELLS,
     SURE,
+    TINTED,
     TOGETHER,
     UNSEEN,
+    Window,
     in_the_mirror,
     looked_at,
     quadrature,
@@ -95,12 +101,14 @@ class Alone:
 
     def _sight(self, image: np.ndarray) -> np.ndarray:
         mirrored, in_colour = "flip" in self.settings["ignore"], "color" not in self.settings["ignore"]
-        shares = _shares(image)
+        shares = _shares(image, BINS)
         parts = [_blocks(shares, cell, mirrored) for cell in (self.size // 8, self.size // 4)]
         parts += [_patches(image, self.weights, mirrored), _texture(image, mirrored)]
         if "sight.starter.bias0" in self.weights:
             seen = image if in_colour else np.broadcast_to(image.mean(0), image.shape)
             parts += _started(seen, self.weights, mirrored)
+        else:
+            parts += _dense(image, self.weights, mirrored, in_colour)
         parts += [_colours(image, mirrored), _palette(image)] if in_colour else []
         found: np.ndarray = (np.concatenate(parts) - self.weights["sight.mean"]) @ self.weights["sight.matrix"]
         return found
@@ -165,7 +173,7 @@ def _convolved(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, stride: int)
     return made.reshape(len(kernel), *windows.shape[1:3])
 
 
-def _shares(image: np.ndarray) -> np.ndarray:
+def _shares(image: np.ndarray, bins: int) -> np.ndarray:
     """`descriptor._shares` of the strongest gradients of an image (3, s, s): (bins, s, s)."""
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
@@ -173,12 +181,12 @@ def _shares(image: np.ndarray) -> np.ndarray:
     strength = across**2 + down**2
     strongest = strength.argmax(0)[None]
     across, down, strength = (np.take_along_axis(of, strongest, 0)[0] for of in (across, down, strength))
-    angles = np.arange(BINS, dtype=np.float32) * np.float32(2 * pi / BINS)
-    reach = np.float32(cos(2 * pi / BINS))
+    angles = np.arange(bins, dtype=np.float32) * np.float32(2 * pi / bins)
+    reach = np.float32(cos(2 * pi / bins))
     weights = np.stack([np.cos(angles), np.sin(angles), np.full_like(angles, -reach)], 1) / (1 - reach)
     gradients = np.stack([across.ravel(), down.ravel(), np.sqrt(strength + np.float32(1e-12)).ravel()])
     shares: np.ndarray = (weights @ gradients).clip(0)
-    return shares.reshape(BINS, *image.shape[1:])
+    return shares.reshape(bins, *image.shape[1:])
 
 
 def _blocks(shares: np.ndarray, cell: int, mirrored: bool) -> np.ndarray:
@@ -190,9 +198,13 @@ def _blocks(shares: np.ndarray, cell: int, mirrored: bool) -> np.ndarray:
     histograms = tents.T @ (shares @ tents)
     blocks = _normalised_blocks(histograms)
     if mirrored:
-        opposite = (BINS // 2 - np.arange(BINS)) % BINS  # where a direction goes in a mirror
-        blocks = (blocks + _normalised_blocks(histograms[opposite, :, ::-1])) / 2
+        blocks = (blocks + _normalised_blocks(_in_the_mirror(histograms))) / 2
     return blocks
+
+
+def _in_the_mirror(histograms: np.ndarray) -> np.ndarray:
+    bins = len(histograms)
+    return histograms[(bins // 2 - np.arange(bins)) % bins, :, ::-1]
 
 
 def _normalised_blocks(histograms: np.ndarray) -> np.ndarray:
@@ -269,8 +281,44 @@ def _started(image: np.ndarray, weights: Weights, mirrored: bool) -> list[np.nda
             found.append(np.zeros(components.shape[1], np.float32))
             continue
         maps = seen if times == 1 else [_maps(_enlarged(way, times), weights) for way in ways]
-        sums = [np.concatenate([_summed(x, name, depth, weights) for depth, x in enumerate(way)]) for way in maps]
-        found.append(np.mean(sums, axis=0) @ components)
+        found.append(_motifs(maps, name, weights))
+    return found
+
+
+def _dense(image: np.ndarray, weights: Weights, mirrored: bool, in_colour: bool) -> list[np.ndarray]:
+    """What `motifs.Motifs` give of `dense.dense_gradients` and `dense_colours` of an image (3, s, s): (n_features,)
+    each."""
+    names = ("edges", "tints") if in_colour else ("edges",)
+    if weights["sight.built_alike"] >= 1:  # then they have no weight
+        return [np.zeros(weights[f"sight.motifs.{name}.components"].shape[1], np.float32) for name in names]
+    gradients = _shares(image, DENSE_BINS)
+    cells = [_averaged(gradients, image.shape[-1] // window.pixels) for window in DENSE]
+    ways = [cells, [_in_the_mirror(of) for of in cells]] if mirrored else [cells]
+    maps = [[_around(of, window, PALE) for of, window in zip(way, DENSE, strict=True)] for way in ways]
+    found = [_motifs(maps, "edges", weights)]
+    if in_colour:
+        red, green, blue = image
+        colours = np.float32(TINTED) * np.stack([red - green, (red + green) / 2 - blue])
+        light = image.mean(0, keepdims=True)
+        tints = np.concatenate([light, 1 - light, colours.clip(0), (-colours).clip(0)])
+        tints = _averaged(tints, image.shape[-1] // DENSE_COLOURS.pixels)
+        both = [tints, tints[:, :, ::-1]] if mirrored else [tints]
+        found.append(_motifs([[_around(way, DENSE_COLOURS, DIM)] for way in both], "tints", weights))
+    return found
+
+
+def _around(cells: np.ndarray, window: Window, faint: float) -> np.ndarray:
+    """`dense._around` of cells (c, h, w): (c · cells², h', w')."""
+    step, side = window.step, window.cells
+    windows = sliding_window_view(np.sqrt(cells), (side, side), (1, 2))[:, ::step, ::step]
+    roots = windows.transpose(0, 3, 4, 1, 2).reshape(-1, *windows.shape[1:3])
+    shares: np.ndarray = roots / np.sqrt((roots**2).sum(0) + np.float32(faint * side**2))
+    return shares
+
+
+def _motifs(maps: list[list[np.ndarray]], name: str, weights: Weights) -> np.ndarray:
+    sums = [np.concatenate([_summed(x, name, depth, weights) for depth, x in enumerate(way)]) for way in maps]
+    found: np.ndarray = np.mean(sums, axis=0) @ weights[f"sight.motifs.{name}.components"]
     return found
 
 
@@ -290,7 +338,7 @@ def _summed(x: np.ndarray, name: str, depth: int, weights: Weights) -> np.ndarra
     learned = (weights[f"sight.motifs.{name}.{of}{depth}"] for of in ("mean", "matrix", "words", "spread"))
     mean, matrix, words, spread = learned
     points = (x.reshape(len(x), -1).T - mean) @ matrix
-    nearness = (2 * points @ words.T - (words**2).sum(1)) / (np.float32(SOFT * DIRECTIONS) * spread)
+    nearness = (2 * points @ words.T - (words**2).sum(1)) / (np.float32(SOFT * points.shape[1]) * spread)
     shares = np.exp(nearness - nearness.max(1, keepdims=True))
     shares /= shares.sum(1, keepdims=True)
     differences = shares.T @ points - shares.sum(0)[:, None] * words

@@ -56,7 +56,7 @@ def palette(images: Tensor) -> Tensor:
 
 
 def _gradients_of_few(images: Tensor, cells: Sequence[int], mirrored: bool) -> list[Tensor]:
-    shares = _shares(_strongest_gradients(images))  # (b, bins, s, s)
+    shares = shares_by_direction(strongest_gradients(images))  # (b, bins, s, s)
     return [_blocks(_by_cell(shares, cell), mirrored) for cell in cells]
 
 
@@ -64,11 +64,17 @@ def _blocks(histograms: Tensor, mirrored: bool) -> Tensor:
     blocks = _normalised_blocks(histograms)
     if not mirrored:
         return blocks
-    opposite = (BINS // 2 - torch.arange(BINS, device=blocks.device)) % BINS  # where a direction goes in a mirror
-    return (blocks + _normalised_blocks(histograms[:, opposite].flip(-1))) / 2
+    return (blocks + _normalised_blocks(in_the_mirror(histograms))) / 2
 
 
-def _strongest_gradients(images: Tensor) -> Tensor:
+def in_the_mirror(histograms: Tensor) -> Tensor:
+    """What histograms of directions (b, bins, h, w) are of the mirrored images."""
+    bins = histograms.shape[1]
+    opposite = (bins // 2 - torch.arange(bins, device=histograms.device)) % bins  # where a direction goes
+    return histograms[:, opposite].flip(-1)
+
+
+def strongest_gradients(images: Tensor) -> Tensor:
     """Difference across, down, and its strength (b, 3, s, s), of each pixel's channel where that is largest."""
     padded = functional.pad(images.contiguous(), (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
@@ -83,12 +89,12 @@ def _strongest_gradients(images: Tensor) -> Tensor:
     return chosen
 
 
-def _shares(gradients: Tensor) -> Tensor:
+def shares_by_direction(gradients: Tensor, bins: int = BINS) -> Tensor:
     """Strength by direction, smoothly shared between neighbouring directions: (b, bins, s, s)."""
-    angles = torch.arange(BINS, device=gradients.device) * (2 * math.pi / BINS)
-    reach = math.cos(2 * math.pi / BINS)
+    angles = torch.arange(bins, device=gradients.device) * (2 * math.pi / bins)
+    reach = math.cos(2 * math.pi / bins)
     weights = torch.stack([angles.cos(), angles.sin(), torch.full_like(angles, -reach)], 1) / (1 - reach)
-    return (weights @ gradients.flatten(2)).relu_().view(len(gradients), BINS, *gradients.shape[2:])
+    return (weights @ gradients.flatten(2)).relu_().view(len(gradients), bins, *gradients.shape[2:])
 
 
 def _by_cell(shares: Tensor, cell: int) -> Tensor:

@@ -1,4 +1,5 @@
-"""What describes pictures: in batches by `descriptor`, `patches`, `texture`, `starter`, `motifs`, alone by `alone`."""
+"""What describes pictures: in batches by `descriptor`, `patches`, `texture`, `starter`, `dense`, `motifs`, alone by
+`alone`."""
 
 from functools import cache
 from math import pi
@@ -77,6 +78,34 @@ COMPONENTS = 256
 """Principal components of what is summed for all of them."""
 SOFT = 0.1
 """How softly a place is shared out among words, in mean squared lengths: 0 would give it to the nearest."""
+
+
+class Window(NamedTuple):
+    """What is looked at around each place: ``cells`` x ``cells`` cells of ``pixels`` x ``pixels``; ``step`` cells from
+    place to place."""
+
+    pixels: int
+    cells: int
+    step: int
+
+
+DENSE_BINS = 8
+"""Directions of a gradient in `dense`."""
+DENSE = (Window(2, 4, 2), Window(4, 4, 1))
+"""Where `dense` looks at gradients: finer things, and coarser ones."""
+DENSE_COLOURS = Window(4, 2, 1)
+"""Where it looks at colours."""
+TINTED = 3.0
+"""What a difference in colour counts there beside one in lightness."""
+PALE = 0.04
+"""Gradients fainter than this a cell, of white on black, fade out there, so that a plain wall is not all noise."""
+DIM = 0.02
+"""The same of colours."""
+
+
+DENSE_CHANNELS = tuple(DENSE_BINS * window.cells**2 for window in DENSE)
+TINT_CHANNELS = (6 * DENSE_COLOURS.cells**2,)
+"""Numbers that `dense` gives of each place: of gradients, and of colours."""
 
 
 def looked_at(size: int) -> int:

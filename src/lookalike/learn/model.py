@@ -70,7 +70,7 @@ ELSEWHERE: dict[str, Home] = {
 }
 """By the kind of their names; ``size`` where their files do not say, ``dim`` at most."""
 DEFAULT = "siamese-vae"
-GENERATION = 19
+GENERATION = 20
 """Raised when the same settings come to mean another model, so that a library trains its own again."""
 REDUCED = 1.25
 """A closer look is taken at pictures with so many times its pixels a side: below, it would see compression's blocks."""
@@ -363,7 +363,7 @@ def _short(error: BaseException) -> str:
 def refuse_outdated(document: dict[str, Any]) -> None:
     """ValueError for the description of a Siamese model from before generation 15, which enlarged nothing; from scratch
     before 10, which had another outline."""
-    oldest = 10 if document["settings"].get("starter") is False else 15
+    oldest = 20 if document["settings"].get("starter") is False else 15
     if home(document["name"]).closer and document.get("generation", 0) < oldest:
         raise ValueError("it was made by an earlier version")
 

@@ -1,13 +1,13 @@
 """Which small things a picture is made of, wherever they are: what the starter sees at each place, beside words of it.
 
 Cells say what is where; of scenes, textures, animals in the wild that says little, for a thing may be anywhere. So what
-the starter sees at every place is compared with the *words* that are usual in the folder, and how it differs from them
-is summed over the picture: VLAD (Jégou et al., 2010), of a network's features (Gong et al., 2014), softly assigned
-(Arandjelović et al., *NetVLAD*, 2016). Edges and corners after four layers, parts of things after seven; smaller
-ones of the enlarged picture, which `Sight` has looked at, too.
+the starter sees at every place, or from scratch gradients and colours (`dense`), is compared with the *words* that are
+usual in the folder, and how it differs from them is summed over the picture: VLAD (Jégou et al., 2010), of a network's
+features (Gong et al., 2014), softly assigned (Arandjelović et al., *NetVLAD*, 2016). Of the starter, edges and corners
+after four layers, parts of things after seven; smaller ones of the enlarged picture, which `Sight` has looked at, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +28,10 @@ ROUNDS = 15
 
 
 class Motifs(nn.Module):
-    """What the starter sees, `starter.Maps`, to (b, COMPONENTS), the mean over the ways it looks.
+    """What is seen at every place, `starter.Maps`, to (b, COMPONENTS), the mean over the ways it is looked at.
 
-    Of every depth the features of the places are reduced to their ``DIRECTIONS`` widest directions. What they differ by
+    Of every depth, of so many channels as ``depths`` says, the features of the places are reduced to their
+    ``DIRECTIONS`` widest directions, or fewer where there are fewer. What they differ by
     from the ``MOTIFS`` words, shared out softly, is summed for each word and made equally long, and of each number the
     square root is taken, so that what is there often does not count for all (Arandjelović & Zisserman, 2013). All of
     them, of length 1 for every depth, are reduced to principal components; where there are fewer, the rest stays zero.
@@ -39,21 +40,23 @@ class Motifs(nn.Module):
     n_features = COMPONENTS
     components: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, depths: Sequence[int] = DEPTHS) -> None:
         super().__init__()
-        for number, channels in enumerate(DEPTHS):
+        self.depths = depths
+        directions = [min(channels, DIRECTIONS) for channels in depths]
+        for number, (channels, kept) in enumerate(zip(depths, directions, strict=True)):
             self.register_buffer(f"mean{number}", torch.zeros(channels))
-            self.register_buffer(f"matrix{number}", torch.zeros(channels, DIRECTIONS))
-            self.register_buffer(f"words{number}", torch.zeros(MOTIFS, DIRECTIONS))
+            self.register_buffer(f"matrix{number}", torch.zeros(channels, kept))
+            self.register_buffer(f"words{number}", torch.zeros(MOTIFS, kept))
             self.register_buffer(f"spread{number}", torch.ones(()))
-        self.register_buffer("components", torch.zeros(len(DEPTHS) * MOTIFS * DIRECTIONS, COMPONENTS))
+        self.register_buffer("components", torch.zeros(MOTIFS * sum(directions), COMPONENTS))
 
     def prepare(self, images: Tensor, see: Callable[[Tensor], Maps], at_once: int = FEW) -> None:
         """Learns directions, words and components of a sample (m, 3, s, s), of which ``see`` gives the maps, and each
         core looks at so many at once."""
         generator = torch.Generator().manual_seed(0)
         some = images[torch.randperm(len(images), generator=generator)[:SUMMED]]
-        seen: list[list[Tensor]] = [[] for _ in DEPTHS]
+        seen: list[list[Tensor]] = [[] for _ in self.depths]
         for few in torch.split(some[:FROM], FEW):
             for kept, features in zip(seen, see(few)[0], strict=True):
                 places = torch.randperm(features[0, 0].numel(), generator=generator)[:EACH]
@@ -81,13 +84,13 @@ class Motifs(nn.Module):
         return torch.stack(ways).mean(0)
 
     def _summed(self, features: Tensor, depth: int) -> Tensor:
-        """Features (b, c, h, w) of a depth to (b, MOTIFS · DIRECTIONS), of length 1."""
+        """Features (b, c, h, w) of a depth to (b, MOTIFS · directions), of length 1."""
         mean, matrix, words, spread = (
             self.get_buffer(f"{name}{depth}") for name in ("mean", "matrix", "words", "spread")
         )
-        points = (features.flatten(2).transpose(1, 2) - mean) @ matrix  # (b, p, DIRECTIONS)
+        points = (features.flatten(2).transpose(1, 2) - mean) @ matrix  # (b, p, directions)
         nearness = 2 * points @ words.T - words.square().sum(1)  # and a number that is the same for all words
-        shares = torch.softmax(nearness / (SOFT * DIRECTIONS * spread), 2).transpose(1, 2)  # (b, MOTIFS, p)
+        shares = torch.softmax(nearness / (SOFT * matrix.shape[1] * spread), 2).transpose(1, 2)  # (b, MOTIFS, p)
         differences = shares @ points - shares.sum(2, keepdim=True) * words
         differences = functional.normalize(differences, dim=2).flatten(1)
         return functional.normalize(differences.sign() * differences.abs().sqrt(), dim=1)

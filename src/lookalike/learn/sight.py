@@ -13,7 +13,7 @@ Colours tell fruit apart, and garments not at all: the palette counts by whether
 the two descriptors of colours have colours in common, and for more beside motifs than without.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from math import prod
 
@@ -21,10 +21,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lookalike.learn.dense import dense_colours, dense_gradients
 from lookalike.learn.descriptor import colour_layout, oriented_gradients, palette
 from lookalike.learn.device import at_once, in_parallel, in_unit
-from lookalike.learn.measures import COLOUR_CELLS, COMPONENTS, OF_MOTIFS, PALETTE
+from lookalike.learn.measures import (
+    COLOUR_CELLS,
+    COMPONENTS,
+    DENSE_CHANNELS,
+    DEPTHS,
+    OF_MOTIFS,
+    PALETTE,
+    TINT_CHANNELS,
+)
 from lookalike.learn.motifs import Motifs
+from lookalike.learn.pairs import agreeing, kinship, mutual_neighbors, unit
 from lookalike.learn.patches import Patches
 from lookalike.learn.starter import Maps, Starter
 from lookalike.learn.texture import N_TEXTURE, texture
@@ -38,15 +48,20 @@ PARTS = {
     "starter": (256, 1.6),
     "motifs": (COMPONENTS, 3.5),
     "enlarged": (COMPONENTS, 3.5),
+    "edges": (COMPONENTS, 1.8),
+    "tints": (COMPONENTS, 1.2),
     "colour": (96, 0.5),
     "palette": (64, 0.3),
 }
 """Principal components kept of each descriptor, and its weight: gradients in 8x8 and 4x4 cells, words in cells, texture
 of the whole picture, what the starter sees in cells, and wherever it is, in the picture and in it enlarged, mean
-colours in cells, and the colours of the whole picture. Motifs, which share one weight, have so much less of it as
-pictures are built alike."""
+colours in cells, and the colours of the whole picture; where there is no starter, gradients and colours around every
+place, wherever it is. These and motifs, which share one weight, have so much less of it as pictures are built alike."""
 OF_STARTER = ("starter", *OF_MOTIFS)
-IN_COLOUR = ("colour", "palette")
+FROM_SCRATCH = {"edges": DENSE_CHANNELS, "tints": TINT_CHANNELS}
+"""Motifs of what is seen without a starter, and how many numbers that is."""
+ANYWHERE = (*OF_MOTIFS, *FROM_SCRATCH)
+IN_COLOUR = ("tints", "colour", "palette")
 TELLING = (0.38, 0.86)
 """How alike neighbours that were found without `IN_COLOUR` are in their palettes, beside how alike the starter finds
 them (without it: fine gradients): up to the first the palette has its usual weight, from the second on `HEAVIER`."""
@@ -54,6 +69,9 @@ HEAVIER = 5.0
 """Times its usual weight that the palette has where colours tell most."""
 BESIDE_MOTIFS = 3.5
 """Times its weight that the palette has beside motifs that count in full, so that they do not drown it."""
+BESIDE_EDGES = 2.0
+"""Times their weights that the palette and tints have from scratch where colours tell most, beside edges that count in
+full."""
 COLOURLESS = 0.05
 """Share of pixels with a saturation of a quarter and more below which pictures are grey: their palettes are alike in
 lightness, and that tells nothing about colours."""
@@ -62,16 +80,17 @@ OUTLINE = 64
 ALIKE = (0.88, 0.915)
 """How alike neighbours are in the outline, beside how alike the starter finds them: up to the first share the outline
 does not count and motifs do in full, from the second on the outline counts in full and motifs do not."""
-JUDGED = (*IN_COLOUR, *OF_MOTIFS)
+ALIKE_FROM_SCRATCH = (1.0, 1.04)
+"""The same without a starter, beside the geometric mean of coarse gradients and patches."""
+JUDGED = (*IN_COLOUR, *ANYWHERE)
 """What is asked about; neighbours that tell whether it counts are found without it."""
 ROUNDS = 3
 """Times that neighbours are looked for, from the second on in the directions that the time before found."""
-FEWEST = 100
+FEWEST, FEWEST_FROM_SCRATCH = 100, 300
 """Images of which it is asked, at least, whether they are built alike and whether colours tell: of fewer, neighbours
-are hardly more alike than any two, and the answer is noise."""
+are hardly more alike than any two, and the answer is noise. Without the starter it takes more to tell the former."""
 UNTOLD, OF_FEW = 0.77, 0.4
-"""How much images count as built alike that are seen without the starter, which judges; and with it, where they are too
-few to ask."""
+"""How much images count as built alike that are too few to ask, without and with the starter."""
 NEAREST = (3, 10)
 """Images are neighbours when each is among so many nearest of the other: one for each `PER_NEIGHBOR`, within these."""
 PER_NEIGHBOR, ENOUGH = 40, 800
@@ -80,8 +99,6 @@ grows with their square root: the nearest is seldom of a kind then."""
 HALF = 16
 """Directions are at most half as many as images, where that is more than so many; more tell versions of one picture as
 far apart as others."""
-SHRINKAGE = 0.5
-"""Share of the mean variance within pairs that is added to every direction's; larger trusts the pairs less."""
 VIEWED, VIEWS, MOST_VIEWS = 2_000, 400, 8
 """Images of which views are compared, at most: more take longer, and tell hardly more. Of fewer images there are as
 many views of each as make so many together or a few more, but the last at most."""
@@ -120,12 +137,13 @@ class Sight(nn.Module):
     ) -> None:
         super().__init__()
         self.size, self.ignore, self.neighbors = size, ignore, neighbors
-        without = (IN_COLOUR if "color" in ignore else ()) + (() if starter else OF_STARTER)
+        without = (IN_COLOUR if "color" in ignore else ()) + (tuple(FROM_SCRATCH) if starter else OF_STARTER)
         without += () if enlarged else ("enlarged",)
         self.parts = {name: part for name, part in PARTS.items() if name not in without}
         self.patches = Patches(size, mirrored="flip" in ignore)
         self.starter = Starter(mirrored="flip" in ignore) if starter else None
-        self.motifs = nn.ModuleDict({name: Motifs() for name in OF_MOTIFS if name in self.parts})
+        channels = dict.fromkeys(OF_MOTIFS, DEPTHS) | FROM_SCRATCH
+        self.motifs = nn.ModuleDict({name: Motifs(channels[name]) for name in ANYWHERE if name in self.parts})
         self.register_buffer("mean", torch.zeros(sum(self._lengths())))
         self.register_buffer("matrix", torch.zeros(sum(self._lengths()), dim + OUTLINE))
         self.register_buffer("built_alike", torch.tensor(UNTOLD))
@@ -152,8 +170,7 @@ class Sight(nn.Module):
             self.starter.prepare()
         for name, motifs in self.motifs.items():
             assert isinstance(motifs, Motifs)
-            times = OF_MOTIFS[name]
-            motifs.prepare(images, partial(self._maps, times=times), FEW if times == 1 else FEWER)
+            motifs.prepare(images, partial(self._maps, of=name), FEWER if name == "enlarged" else FEW)
         viewed, twice = _viewed(len(images)), 2 if self.motifs else 1
         done = _counted(told, len(images) + len(viewed) * twice)
         described = self._describe(images, done)  # (m, n)
@@ -182,15 +199,15 @@ class Sight(nn.Module):
         How motifs change is looked at for itself, as if it had nothing to do with how the rest does: so directions do
         not play the one against the other, which holds for views and not for kinds.
         """
-        changed, own = _unit(changes[:, of]), self._columns(OF_MOTIFS, len(points))[of]
+        changed, own = unit(changes[:, of]), self._columns(ANYWHERE, len(points))[of]
         views, points = [changed * ~own, changed * own], points[:, of]
         weight = self.neighbors * min(1.0, len(points) / ENOUGH) ** 0.5
         nearest = min(max(len(points) // PER_NEIGHBOR, NEAREST[0]), NEAREST[1])
         directions = torch.eye(points.shape[1], device=points.device)
         for _ in range(ROUNDS if weight else 1):
             first, second = mutual_neighbors(functional.normalize(points @ directions), nearest)
-            neighbors = weight * _unit(points[first] - points[second])
-            directions = _agreeing(points, [*views, neighbors])[:, : min(self.dim, most_directions(len(points)))]
+            neighbors = weight * unit(points[first] - points[second])
+            directions = agreeing(points, [*views, neighbors])[:, : min(self.dim, most_directions(len(points)))]
         return directions, first, second
 
     def _columns(self, names: Collection[str], n_images: int) -> Tensor:
@@ -202,31 +219,42 @@ class Sight(nn.Module):
         """What each of the components (k,) is multiplied by: those of motifs by how little the pictures are built
         alike, which is noted, those of the palette by whether colours tell, and by how much motifs count."""
         ranks = dict(zip(self.parts, self._ranks(len(points)), strict=True))
-        factors = dict.fromkeys(ranks, 1.0)
-        if len(points) >= FEWEST and (self.starter or coloured):
+        factors, telling = dict.fromkeys(ranks, 1.0), 0.0
+        tells = len(points) >= (FEWEST if self.starter else FEWEST_FROM_SCRATCH)
+        if tells or (coloured and len(points) >= FEWEST):
             _, *pairs = self._directions(points, changes, ~self._columns(JUDGED, len(points)))
-            if self.starter:
-                share = self._share("fine", "starter", ALIKE, points, *pairs)
+            if tells:
+                judges = (["starter"], ALIKE) if self.starter else (["coarse", "patches"], ALIKE_FROM_SCRATCH)
+                share = self._share("fine", *judges, points, *pairs)
                 self.built_alike.copy_(torch.nan_to_num(share, nan=UNTOLD))
             if coloured:
-                share = self._share("palette", "starter" if self.starter else "fine", TELLING, points, *pairs)
-                factors["palette"] += float(torch.nan_to_num(share)) * (HEAVIER - 1)
-        if self.starter:
-            sought = 1 - float(self.built_alike)
-            factors |= dict.fromkeys(self.motifs, sought / len(self.motifs) ** 0.5)
-            if coloured:
-                factors["palette"] *= 1 + sought * (BESIDE_MOTIFS - 1)
+                share = self._share("palette", ["starter" if self.starter else "fine"], TELLING, points, *pairs)
+                telling = float(torch.nan_to_num(share))
+                factors["palette"] += telling * (HEAVIER - 1)
+        sought = 1 - float(self.built_alike)
+        factors |= dict.fromkeys(self.motifs, sought / (len(self.motifs) ** 0.5 if self.starter else 1))
+        if coloured:
+            factors["palette"] *= 1 + sought * (BESIDE_MOTIFS - 1 if self.starter else telling * (BESIDE_EDGES - 1))
+        if coloured and not self.starter:
+            factors["tints"] *= 1 + telling * (BESIDE_EDGES - 1)
         return torch.cat([points.new_full((rank,), factors[name]) for name, rank in ranks.items()])
 
     def _share(
-        self, part: str, judge: str, bounds: tuple[float, float], points: Tensor, first: Tensor, second: Tensor
+        self,
+        part: str,
+        judges: Sequence[str],
+        bounds: tuple[float, float],
+        points: Tensor,
+        first: Tensor,
+        second: Tensor,
     ) -> Tensor:
-        """How alike pairs are in a descriptor beside how alike another finds them, 0 to 1 from the first bound to the
-        second; nan when no pair is each other's nearest, or nothing varies."""
+        """How alike pairs are in a descriptor beside how alike others find them, in their geometric mean, 0 to 1 from
+        the first bound to the second; nan when no pair is each other's nearest, or nothing varies."""
         parts = dict(zip(self.parts, torch.split(points, self._ranks(len(points)), 1), strict=True))
-        alike, judged = (kinship(parts[name][:, :OUTLINE], first, second) for name in (part, judge))
+        alike, *judged = (kinship(parts[name][:, :OUTLINE], first, second) for name in (part, *judges))
+        mean = torch.stack([one.clamp(min=1e-6) for one in judged]).log().mean().exp()
         least, most = bounds
-        return ((alike / judged.clamp(min=1e-6) - least) / (most - least)).clamp(0, 1)
+        return ((alike / mean - least) / (most - least)).clamp(0, 1)
 
     def _changes(
         self, images: Tensor, points: Tensor, reduction: Tensor, viewed: Tensor, done: Callable[[int], None] | None
@@ -236,7 +264,7 @@ class Sight(nn.Module):
         From the image to a view, but for motifs from one view to another: views are a little blurred, and were the
         one of the two sharp, it would seem that detail is what views differ by, which motifs live on.
         """
-        own, changes = self._columns(OF_MOTIFS, len(points)), []
+        own, changes = self._columns(ANYWHERE, len(points)), []
         for some in torch.split(viewed, SOME):
             first, before = self._seen_anew(images[some], done) @ reduction, points[some]
             if own.any():
@@ -258,6 +286,8 @@ class Sight(nn.Module):
             "starter": Starter.n_features,
             "motifs": Motifs.n_features,
             "enlarged": Motifs.n_features,
+            "edges": Motifs.n_features,
+            "tints": Motifs.n_features,
             "colour": 3 * COLOUR_CELLS**2,
             "palette": prod(PALETTE),
         }
@@ -276,28 +306,29 @@ class Sight(nn.Module):
         few, mirrored = in_unit(few), "flip" in self.ignore
         parts = [oriented_gradients(few, self.size // 8, self.size // 4, mirrored=mirrored)]
         parts += [self.patches(few), texture(few, mirrored=mirrored)]
-        if self.starter:
-            seen = self._maps(few, 1)
+        seen = self._maps(few, "motifs") if self.starter else None
+        if self.starter and seen:
             parts.append(self.starter.cells(seen))
-            for name, motifs in self.motifs.items():
-                if self.built_alike >= 1:  # then they have no weight
-                    parts.append(few.new_zeros(len(few), Motifs.n_features))
-                elif (times := OF_MOTIFS[name]) == 1:
-                    parts.append(motifs(seen))
-                else:
-                    fewer = torch.split(few, at_once(few.device, FEWER))
-                    parts.append(torch.cat([motifs(self._maps(images, times)) for images in fewer]))
+        for name, motifs in self.motifs.items():
+            if self.built_alike >= 1:  # then they have no weight
+                parts.append(few.new_zeros(len(few), Motifs.n_features))
+            elif name == "motifs" and seen:
+                parts.append(motifs(seen))
+            else:
+                fewer = torch.split(few, at_once(few.device, FEWER if name == "enlarged" else FEW))
+                parts.append(torch.cat([motifs(self._maps(images, name)) for images in fewer]))
         if "colour" in self.parts:
             parts += [colour_layout(few, COLOUR_CELLS, mirrored=mirrored), palette(few)]
         return torch.cat(parts, 1)
 
-    def _maps(self, few: Tensor, times: int) -> Maps:
-        """What the starter sees of images (b, 3, s, s), uint8 or floats, enlarged so many times, of grey ones where
-        colours do not count."""
-        assert self.starter is not None
-        few = in_unit(few)
-        seen = few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)
-        return self.starter.maps(seen, times)
+    def _maps(self, few: Tensor, of: str) -> Maps:
+        """What is to be seen of images (b, 3, s, s), uint8 or floats, by the starter, in them or in them enlarged, of
+        grey ones where colours do not count; without it, of gradients or colours."""
+        few, mirrored = in_unit(few), "flip" in self.ignore
+        if self.starter:
+            seen = few if "colour" in self.parts else few.mean(1, keepdim=True).expand_as(few)
+            return self.starter.maps(seen, OF_MOTIFS[of])
+        return (dense_gradients if of == "edges" else dense_colours)(few, mirrored=mirrored)
 
     def _components(self, centred: Tensor) -> Tensor:
         """Each descriptor's principal components, scaled to its weight, side by side: (n, k). Zeros for what does not
@@ -338,51 +369,7 @@ def most_directions(n_images: int) -> int:
     return max(n_images // 2, min(n_images, HALF))
 
 
-def mutual_neighbors(points: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Rows of points (m, d) of which each is among the ``k`` nearest of the other; every pair once."""
-    k = min(k, len(points) - 1)
-    if k < 1:
-        return torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
-    nearest = []
-    for start in range(0, len(points), 1024):
-        distances = torch.cdist(points[start : start + 1024], points)
-        distances[torch.arange(len(distances)), torch.arange(start, start + len(distances))] = torch.inf
-        nearest.append(distances.topk(k, largest=False).indices)
-    found = torch.cat(nearest)  # (m, k)
-    rows = torch.arange(len(points), device=points.device)[:, None].expand_as(found)
-    back = (found[found] == rows[:, :, None]).any(2)  # whether the row is among its neighbour's nearest
-    keep = back & (rows < found)
-    return rows[keep], found[keep]
-
-
-def kinship(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """How alike pairs are in whitened points (m, d): 1 where they are the same, 0 where as far apart as all are."""
-    variances = points.var(0)
-    white = functional.normalize(points / (variances + 0.02 * variances.mean() + 1e-12).sqrt())
-    apart = (white[first] - white[second]).square().sum(1).mean()
-    return 1 - apart / (2 * white.var(0).sum())
-
-
 def _saturated(palettes: Tensor) -> Tensor:
     """The share of pixels whose saturation is a quarter or more, of palettes (m, 16 · 4 · 4)."""
     shares = palettes.square().view(len(palettes), *PALETTE)
     return shares[:, :, 1:].sum((1, 2, 3)).mean()
-
-
-def _agreeing(points: Tensor, pairs: list[Tensor]) -> Tensor:
-    """Directions (k, k) of points, whose variance over that within pairs is largest, first."""
-    within = sum((pair.T @ pair / max(1, len(pair)) for pair in pairs), torch.zeros_like(points.T @ points)).double()
-    eye = torch.eye(len(within), device=within.device, dtype=within.dtype)
-    within += (SHRINKAGE * within.diagonal().mean() + 1e-12) * eye
-    spread, directions = torch.linalg.eigh(within)
-    sphere = directions / spread.sqrt()  # in which pairs differ equally in all directions
-    turned = points.double() @ sphere
-    best = torch.linalg.eigh(turned.T @ turned / len(points))[1].flip(1)
-    largest = best.gather(0, best.abs().argmax(0, keepdim=True))
-    result: Tensor = (sphere @ (best * torch.where(largest < 0, -1.0, 1.0))).to(points.dtype)
-    return result
-
-
-def _unit(differences: Tensor) -> Tensor:
-    """Differences (p, k), scaled so that their mean squared length is 1."""
-    return differences / (differences.square().sum(1).mean().sqrt() + 1e-12)
