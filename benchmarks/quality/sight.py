@@ -69,9 +69,11 @@ def steps(squashed: Tensor, options: argparse.Namespace) -> Iterator[tuple[str, 
     sight = partial(seen, squashed, IGNORED)
     for neighbors in NEIGHBORS:
         yield f"sight, neighbors={neighbors}", partial(sight, neighbors)
-    for left_out in ("patches", "coarse", "fine", "texture", "starter", "motifs", "enlarged", "colour", "palette"):
-        name = "starter and motifs" if left_out == "starter" else left_out
-        yield f"sight without {name}", partial(sight, DEFAULT, without=left_out)
+    for left_out in ("patches", "coarse", "fine", "texture", "motifs", "enlarged", "colour", "palette"):
+        yield f"sight without {left_out}", partial(sight, DEFAULT, without=left_out)
+    yield "sight from scratch", partial(sight, DEFAULT, starter=False)
+    for left_out in ("edges", "tints"):
+        yield f"sight from scratch without {left_out}", partial(sight, DEFAULT, without=left_out, starter=False)
     yield "sight, neighbours looked for once", partial(sight, DEFAULT, rounds=1)
     for outline in OUTLINES:
         yield f"sight with outline {outline}", partial(sight, DEFAULT, outline=outline)
@@ -137,6 +139,7 @@ def seen(
     neighbors: float,
     *,
     without: str = "",
+    starter: bool = True,
     rounds: int = ROUNDS,
     outline: float = 0.0,
     times: float | None = None,
@@ -145,7 +148,7 @@ def seen(
     """Embeddings of sight alone, maybe with a descriptor of no weight, the outline, or a multiple of the palette;
     ``alike`` are the bounds between which the pictures count as built alike."""
     torch.manual_seed(0)
-    sight = Sight(128, 64, ignore, neighbors, starter=without != "starter")
+    sight = Sight(128, 64, ignore, neighbors, starter=starter)
     if without in sight.parts:
         sight.parts[without] = (1, 0.0)
     to_this = {"HEAVIER": times, "TELLING": (-2.0, -1.0), "COLOURLESS": 0.0, "BESIDE_MOTIFS": 1.0}

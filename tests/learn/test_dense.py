@@ -23,7 +23,7 @@ def test_every_place_of_both_ways_has_as_many_numbers_as_is_said(look, channels,
     for way in both:
         assert tuple(maps.shape[1] for maps in way) == channels
         assert all(maps.shape[2] == maps.shape[3] for maps in way)
-        assert all(0 <= maps.min() and maps.square().sum(1).max() <= 1 for maps in way)
+        assert all(maps.min() >= 0 and maps.square().sum(1).max() <= 1 for maps in way)
     assert len(look(pictures(3, size), mirrored=False)) == 1
 
 

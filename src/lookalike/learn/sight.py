@@ -7,7 +7,7 @@ discriminant analysis (Fisher, 1936) in which each image, and each pair of neigh
 What agrees tells single things apart; kinds of things have more in common than that. So the *outline* stands beside it:
 the directions in which fine gradients vary most, as they are. It counts where things are laid out alike, as garments or
 digits are, and not where they are not, as in scenes and textures: see `Sight.built_alike`. There *motifs* count
-instead: what the starter sees, wherever it is.
+instead: what the starter sees, wherever it is, or without it edges and tints, which are found around every place.
 
 Colours tell fruit apart, and garments not at all: the palette counts by whether pictures that are neighbours without
 the two descriptors of colours have colours in common, and for more beside motifs than without.
@@ -118,7 +118,7 @@ class Sight(nn.Module):
     ``ignore`` sets the views that have to agree. ``neighbors`` weighs pairs of neighbours against pairs of views; of
     fewer images than `ENOUGH` it counts for less. Without ``starter`` it knows nothing that is not found in the folder;
     with it, ``enlarged`` has it look for motifs in enlarged images, too. ``built_alike`` is what share of its weight
-    the outline deserves, 0 to 1, and motifs do not; where that cannot be told `UNTOLD`, or of too few `OF_FEW`.
+    the outline deserves, 0 to 1, and motifs do not; of too few images to tell `OF_FEW`, or from scratch `UNTOLD`.
     """
 
     mean: Tensor
