@@ -87,8 +87,8 @@ def test_a_size_between_is_refused():
     [
         ("siamese", {}, None, False),
         ("siamese", {}, 12, False),
-        ("siamese", {"starter": False}, 9, False),
-        ("siamese", {"starter": False}, 10, True),
+        ("siamese", {"starter": False}, 19, False),
+        ("siamese", {"starter": False}, 20, True),
         ("vae", {}, None, True),
     ],
 )

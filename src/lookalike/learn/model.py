@@ -362,7 +362,7 @@ def _short(error: BaseException) -> str:
 
 def refuse_outdated(document: dict[str, Any]) -> None:
     """ValueError for the description of a Siamese model from before generation 15, which enlarged nothing; from scratch
-    before 10, which had another outline."""
+    before 20, which knew no motifs."""
     oldest = 20 if document["settings"].get("starter") is False else 15
     if home(document["name"]).closer and document.get("generation", 0) < oldest:
         raise ValueError("it was made by an earlier version")
