@@ -21,9 +21,9 @@ from lookalike.learn import GENERATION
 RESULTS = Path(__file__).with_name("results.jsonl")
 FROM_SCRATCH = " from scratch"
 """How the names of Siamese models without the starter end."""
-TEXTURE, STARTER, SHIPPED, MOTIFS, ENLARGED = 6, 7, 10, 13, 15
-"""Generations (`GENERATION`) from which on they know texture, come with a starter, with that which ships, know its
-motifs, and look for them in the enlarged picture."""
+TEXTURE, STARTER, SHIPPED, ENLARGED, DENSE = 6, 7, 10, 15, 20
+"""Generations (`GENERATION`) from which on they know texture, come with a starter, with that which ships, look for
+motifs in the enlarged picture, and know motifs from scratch, too."""
 SCORES = {
     "precision_at_10": "P@10",
     "knn_accuracy": "1-NN",
@@ -65,9 +65,9 @@ def table(folder_set: str) -> str:
     Search with embeddings that are averaged with those around them has a row of its own.
 
     The default and ``siamese`` of before there was a starter were trained from scratch; those with an earlier starter
-    than the one that ships do not count. P@10 with a ‡ is of those that did not know texture yet, or have the starter
-    and did not look at the enlarged picture, where there are none that do; those of still earlier generations do not
-    count. ACC with a † is of clusters from before k-means went on by exchanges.
+    than the one that ships do not count. P@10 with a ‡ is of those that have the starter and did not look at the
+    enlarged picture, or are from scratch and knew no motifs, where there are none that do; those of still earlier
+    generations do not count. ACC with a † is of clusters from before k-means went on by exchanges.
     """
     runs = pd.read_json(RESULTS, lines=True)
     of_ours = runs["model"].str.startswith("siamese")
@@ -77,9 +77,10 @@ def table(folder_set: str) -> str:
     earlier = runs["generation"].between(STARTER, SHIPPED - 1) & ~runs["model"].str.endswith(FROM_SCRATCH)
     runs = runs[~(runs["model"].str.startswith("siamese") & earlier)].copy()
     started = of_ours & ~runs["model"].str.endswith(FROM_SCRATCH)
-    runs["old"] = of_ours & runs["generation"].lt(TEXTURE) | started & runs["generation"].lt(ENLARGED)
+    enough = started.map({True: ENLARGED, False: DENSE})
+    runs["old"] = of_ours & runs["generation"].lt(enough)
     runs["model"] += runs["averaged"].eq(True).map({True: ", averaged", False: ""})
-    runs["new"] = runs["generation"].ge(started.map({True: ENLARGED, False: MOTIFS}))
+    runs["new"] = of_ours & runs["generation"].ge(enough)
     runs = runs[runs["set"] == folder_set]
     renewed = runs["model"].isin(runs.loc[runs["new"], "model"])
     runs = runs[~(runs["old"] & renewed)].drop_duplicates(["model", "seed"], keep="last")

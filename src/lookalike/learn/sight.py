@@ -69,7 +69,7 @@ HEAVIER = 5.0
 """Times its usual weight that the palette has where colours tell most."""
 BESIDE_MOTIFS = 3.5
 """Times its weight that the palette has beside motifs that count in full, so that they do not drown it."""
-BESIDE_EDGES = 2.0
+BESIDE_EDGES = 1.5
 """Times their weights that the palette and tints have from scratch where colours tell most, beside edges that count in
 full."""
 COLOURLESS = 0.05
